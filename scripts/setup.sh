@@ -97,6 +97,12 @@ is_jdk_25() {
   [ -n "$1" ] && [ -x "$1/bin/javac" ] && [ -x "$1/bin/jlink" ] && grep -qs '^JAVA_VERSION="25' "$1/release"
 }
 
+# Maven, quietly: its own start would print warnings on a JDK 25.
+maven() {
+  MAVEN_OPTS="--enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow ${MAVEN_OPTS:-}" \
+    mvn -B -ntp -Dstyle.color=never "$@"
+}
+
 # Compiles the project when a source is newer than the last build.
 need_build() {
   local stamp=$root/target/built
@@ -109,7 +115,7 @@ need_build() {
     flock 9
     say "building (a minute or two the first time)"
     touch "$stamp.start"
-    (cd "$root" && mvn -B -q -ntp -DskipTests package) || fail "the build failed; see above"
+    (cd "$root" && maven -q -DskipTests package) || fail "the build failed; see above"
     mv "$stamp.start" "$stamp"
   ) 9>"$root/target/build.lock"
 }
