@@ -22,7 +22,7 @@ need_packages() {
   local package missing=()
   command -v dpkg-query >/dev/null || fail "this is no Debian system; install the equivalents of: $(packages_for "$1")"
   for package in $(packages_for "$1"); do
-    dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+    has_package "$package" || missing+=("$package")
   done
   [ ${#missing[@]} -eq 0 ] && return 0
   if [ "$install" = 0 ]; then
@@ -34,7 +34,15 @@ need_packages() {
   apt_get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# apt-get as root. On Debian 12, QEMU comes from backports: its 7.2 crashes 6.12 guests under emulation.
+# QEMU before 8 counts as missing: its emulation crashes guests of Linux 6.12.
+has_package() {
+  local status version
+  read -r status version < <(dpkg-query -W -f='${db:Status-Status} ${Version}\n' "$1" 2>/dev/null) || return 1
+  [ "$status" = installed ] || return 1
+  [ "$1" != qemu-system-x86 ] || dpkg --compare-versions "$version" ge 1:8
+}
+
+# apt-get as root. On Debian 12, QEMU comes from backports.
 apt_get() {
   local as_root=() options=()
   if [ "$(id -u)" != 0 ]; then
@@ -63,7 +71,7 @@ Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 SOURCES
   cat >"$apt_preferences/lamina" <<'PREFERENCES'
-Package: src:qemu
+Package: src:qemu src:seabios
 Pin: release n=bookworm-backports
 Pin-Priority: 990
 PREFERENCES
