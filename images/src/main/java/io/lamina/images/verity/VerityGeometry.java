@@ -14,6 +14,9 @@ public record VerityGeometry(int dataBlockSizeBytes, int hashBlockSizeBytes) {
     /** Bytes of the salt, all zero. */
     public static final int SALT_BYTES = 32;
 
+    /** Most data blocks that we build or believe in; keeps every size in bytes far from overflow. */
+    public static final long MAX_DATA_BLOCKS = 1L << 40;
+
     /** 4096/4096: every device but those made of tar-index layers alone. */
     public static final VerityGeometry STANDARD = new VerityGeometry(4096, 4096);
 
@@ -26,6 +29,41 @@ public record VerityGeometry(int dataBlockSizeBytes, int hashBlockSizeBytes) {
     /** Hashes that fit a hash block; a power of two. */
     public int hashesPerBlock() {
         return hashBlockSizeBytes / HASH_BYTES;
+    }
+
+    /** Levels of hash blocks over {@code dataBlocks} blocks; none over a single block, whose hash is the root. */
+    public int levels(long dataBlocks) {
+        checkDataBlocks(dataBlocks);
+        int levels = 0;
+        for (long blocks = dataBlocks; blocks > 1; blocks = Math.ceilDiv(blocks, hashesPerBlock())) {
+            levels++;
+        }
+        return levels;
+    }
+
+    /** Hash blocks of level {@code level}; level 0 holds the hashes of the data blocks. */
+    public long levelBlocks(long dataBlocks, int level) {
+        checkDataBlocks(dataBlocks);
+        long blocks = dataBlocks;
+        for (int i = 0; i <= level; i++) {
+            blocks = Math.ceilDiv(blocks, hashesPerBlock());
+        }
+        return blocks;
+    }
+
+    /** Hash blocks of all levels. */
+    public long hashBlocks(long dataBlocks) {
+        long sum = 0;
+        for (int level = 0; level < levels(dataBlocks); level++) {
+            sum += levelBlocks(dataBlocks, level);
+        }
+        return sum;
+    }
+
+    private static void checkDataBlocks(long dataBlocks) {
+        if (dataBlocks < 1 || dataBlocks > MAX_DATA_BLOCKS) {
+            throw new IllegalArgumentException(dataBlocks + " data blocks, not from 1 to " + MAX_DATA_BLOCKS);
+        }
     }
 
     private static void checkBlockSize(int bytes) {
