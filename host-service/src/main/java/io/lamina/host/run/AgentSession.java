@@ -41,9 +41,7 @@ final class AgentSession implements AutoCloseable {
 
     AgentSession(OwnedFd socket) throws IOException {
         this.channel = new MessageChannel<>(
-                DescriptorStreams.input(socket),
-                DescriptorStreams.output(socket.duplicate()),
-                GuestMessage.parser());
+                DescriptorStreams.input(socket), DescriptorStreams.output(socket.duplicate()), GuestMessage.parser());
     }
 
     /** Says hello and waits for the agent, which answers once the guest has booted. */
@@ -51,8 +49,8 @@ final class AgentSession implements AutoCloseable {
         channel.send(HostMessage.newBuilder()
                 .setHello(HostHello.newBuilder().setProtocolVersion(MessageChannel.PROTOCOL_VERSION))
                 .build());
-        GuestMessage answer = channel.receive()
-                .orElseThrow(() -> new IOException("the machine ended before its agent spoke"));
+        GuestMessage answer =
+                channel.receive().orElseThrow(() -> new IOException("the machine ended before its agent spoke"));
         if (answer.getMessageCase() != GuestMessage.MessageCase.HELLO) {
             throw new IOException("the agent began with " + answer.getMessageCase() + " instead of HELLO");
         }
@@ -100,8 +98,8 @@ final class AgentSession implements AutoCloseable {
                             printable(exited.getFailure()),
                             List.copyOf(exited.getCorruptedBlocksList()));
                 }
-                case HELLO, MESSAGE_NOT_SET -> throw new IOException(
-                        "the agent sent " + message.getMessageCase() + " in the middle of a run");
+                case HELLO, MESSAGE_NOT_SET ->
+                    throw new IOException("the agent sent " + message.getMessageCase() + " in the middle of a run");
             }
         }
     }
@@ -123,12 +121,11 @@ final class AgentSession implements AutoCloseable {
     }
 
     private static void pass(Output output, PrintStream stdout, PrintStream stderr) throws IOException {
-        PrintStream target =
-                switch (output.getStream()) {
-                    case STREAM_STDOUT -> stdout;
-                    case STREAM_STDERR -> stderr;
-                    case STREAM_UNSPECIFIED, UNRECOGNIZED -> throw new IOException("agent output of no stream");
-                };
+        PrintStream target = switch (output.getStream()) {
+            case STREAM_STDOUT -> stdout;
+            case STREAM_STDERR -> stderr;
+            case STREAM_UNSPECIFIED, UNRECOGNIZED -> throw new IOException("agent output of no stream");
+        };
         output.getData().writeTo(target);
         target.flush();
     }

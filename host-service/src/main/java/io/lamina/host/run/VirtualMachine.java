@@ -35,8 +35,7 @@ final class VirtualMachine implements AutoCloseable {
      * @param qemu the program
      * @param descriptors what the machine's descriptor numbers are
      */
-    static VirtualMachine start(Path qemu, QemuMachine machine, Map<Integer, OwnedFd> descriptors)
-            throws IOException {
+    static VirtualMachine start(Path qemu, QemuMachine machine, Map<Integer, OwnedFd> descriptors) throws IOException {
         List<String> arguments = new ArrayList<>(List.of("--pdeathsig", "KILL", "--", qemu.toString()));
         arguments.addAll(machine.arguments());
         Pipe output = Pipe.create();
