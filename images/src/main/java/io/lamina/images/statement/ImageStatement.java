@@ -1,5 +1,6 @@
 package io.lamina.images.statement;
 
+import io.lamina.images.device.FlattenedDevice;
 import io.lamina.images.oci.Digest;
 import io.lamina.images.verity.VerityGeometry;
 import java.util.List;
@@ -17,13 +18,10 @@ import java.util.List;
  */
 public record ImageStatement(
         Image image, Contents contents, VerityTable verity, UpperLayer upperLayer, Validity validity) {
-    /** Parts of a device start at multiples of this, so that each part's hashes fill whole hash blocks. */
-    public static final int PART_ALIGNMENT_BYTES = 512 << 10;
-
     /** Most layers: what the device table of an EROFS image can number. */
     public static final int MAX_LAYERS = 65535;
 
-    /** Checks that the parts, each filled up to {@link #PART_ALIGNMENT_BYTES}, are as many blocks as the table covers. */
+    /** Checks that the parts, each filled up to {@link FlattenedDevice#PART_ALIGNMENT_BYTES}, are as many blocks as the table covers. */
     public ImageStatement {
         int blockSizeBytes = verity.geometry().dataBlockSizeBytes();
         long blocks = contents.alignedBlocks(blockSizeBytes);
@@ -72,9 +70,9 @@ public record ImageStatement(
             require(layers.size() <= MAX_LAYERS, "at most " + MAX_LAYERS + " layers", layers.size());
         }
 
-        /** Blocks of all parts, each filled up to {@link #PART_ALIGNMENT_BYTES}. */
+        /** Blocks of all parts, each filled up to {@link FlattenedDevice#PART_ALIGNMENT_BYTES}. */
         long alignedBlocks(int blockSizeBytes) {
-            long unit = PART_ALIGNMENT_BYTES / blockSizeBytes;
+            long unit = FlattenedDevice.PART_ALIGNMENT_BYTES / blockSizeBytes;
             long sum = Math.ceilDiv(fsmeta.blocks, unit) * unit;
             for (Layer layer : layers) {
                 sum += Math.ceilDiv(layer.blocks, unit) * unit;
