@@ -10,6 +10,7 @@ import java.util.Arrays;
 public final class DirentCursor {
     private final ErofsImage image;
     private final Inode directory;
+    private final WalkBudget walk;
     private final int blockSizeBytes;
 
     private long nextBlock;
@@ -24,9 +25,10 @@ public final class DirentCursor {
     private boolean sawSelf;
     private boolean sawParent;
 
-    DirentCursor(ErofsImage image, Inode directory) {
+    DirentCursor(ErofsImage image, Inode directory, WalkBudget walk) {
         this.image = image;
         this.directory = directory;
+        this.walk = walk;
         this.blockSizeBytes = image.superblock().areas().blockSizeBytes();
     }
 
@@ -85,7 +87,7 @@ public final class DirentCursor {
         entriesInBlock = first / DirentBlocks.DIRENT_BYTES;
         nextEntry = 0;
         nameStart = first;
-        image.spend(directory, blockBytes);
+        walk.spend(directory, blockBytes);
         return true;
     }
 

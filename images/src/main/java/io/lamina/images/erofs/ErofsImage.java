@@ -25,7 +25,6 @@ public final class ErofsImage {
     private final Superblock superblock;
     private final List<DeviceSlot> devices;
     private final Map<Integer, Xattr> sharedXattrs = new HashMap<>();
-    private long unspentBytes;
 
     private ErofsImage(ByteSource source, ImageBytes bytes) throws IOException {
         this.source = source;
@@ -33,7 +32,6 @@ public final class ErofsImage {
         this.sourceBytes = bytes.endByte();
         this.superblock = Superblock.read(bytes);
         bytes.endAt(superblock.areas().lengthBytes());
-        this.unspentBytes = bytes.endByte();
         this.devices = readDevices();
     }
 
@@ -83,6 +81,11 @@ public final class ErofsImage {
         return devices;
     }
 
+    /** The failure that {@code rule} is broken by {@code inode}, for readers that know more about the tree. */
+    public CorruptImageException corrupt(Inode inode, String rule) {
+        return bytes.corrupt("inode " + inode.place().nid(), inode.place().startByte(), rule);
+    }
+
     ImageBytes bytes() {
         return bytes;
     }
@@ -103,10 +106,15 @@ public final class ErofsImage {
 
     /** The entries of a directory. */
     public DirentCursor entries(Inode directory) {
+        return entries(directory, new WalkBudget(this));
+    }
+
+    /** The entries of a directory, as part of a walk of the whole tree. */
+    public DirentCursor entries(Inode directory, WalkBudget walk) {
         if (directory.type() != FileType.DIRECTORY) {
             throw new IllegalArgumentException("inode " + directory.place().nid() + " is no directory");
         }
-        return new DirentCursor(this, directory);
+        return new DirentCursor(this, directory, walk);
     }
 
     /** The target of a symbolic link. */
@@ -180,24 +188,5 @@ public final class ErofsImage {
         }
         bytes.check("inline tail", start, tail);
         return start;
-    }
-
-    /**
-     * Counts metadata that a walk of the whole tree reads once. Valid structures do not overlap, so that their sum
-     * stays below the image's size; this ends walks of images that lead to the same bytes again and again.
-     */
-    void spend(Inode inode, long metadataBytes) throws CorruptImageException {
-        unspentBytes -= metadataBytes;
-        if (unspentBytes < 0) {
-            throw bytes.corrupt(
-                    "inode " + inode.place().nid(),
-                    inode.place().startByte(),
-                    "the metadata walked so far is larger than the image, so that parts of it overlap");
-        }
-    }
-
-    /** Starts a new walk of the whole tree. */
-    public void startWalk() {
-        unspentBytes = bytes.endByte();
     }
 }

@@ -62,6 +62,11 @@ public final class MetadataLayout {
         return xattrBlock() + toBlocks(sharedXattrs.sizeBytes());
     }
 
+    /** The first block behind the image: {@link #endBlock} and the padding. */
+    public long paddedEndBlock() {
+        return BlobOutput.paddedBlocks(endBlock(), blockBits);
+    }
+
     TreeInode root() {
         return root;
     }

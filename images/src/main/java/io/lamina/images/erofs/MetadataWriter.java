@@ -135,7 +135,7 @@ public final class MetadataWriter {
         Features features = new Features(
                 Features.SB_CHKSUM | Features.MTIME | Features.XATTR_FILTER,
                 Features.CHUNKED_FILE | (devices.isEmpty() ? 0 : Features.DEVICE_TABLE));
-        long blocks = BlobOutput.paddedBlocks(layout.endBlock(), layout.blockBits());
+        long blocks = layout.paddedEndBlock();
         Areas areas = new Areas(layout.blockBits(), blocks, layout.metaBlock(), layout.xattrBlock());
         new Superblock(
                         features,

@@ -53,7 +53,6 @@ final class XattrReader {
         Areas areas = image.superblock().areas();
         long at = (areas.xattrBlock() << areas.blockBits()) + Integer.toUnsignedLong(id) * XattrBody.ALIGNMENT;
         Xattr read = entry(inode, at, bytes.endByte());
-        image.spend(inode, read.entryBytes());
         sharedById.put(id, read);
         return read;
     }
