@@ -6,8 +6,12 @@ import static java.nio.file.StandardOpenOption.READ;
 import static java.nio.file.StandardOpenOption.WRITE;
 
 import io.lamina.images.CorruptImageException;
+import io.lamina.images.device.FlattenedDevice;
 import io.lamina.images.oci.Digest;
+import io.lamina.images.verity.PartHashes;
+import io.lamina.images.verity.VerityGeometry;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
@@ -28,6 +32,7 @@ import java.util.stream.Stream;
  * <pre>
  * blobs/DIFFID.FORMAT.VERITYROOT/layer.erofs    the blob
  * blobs/DIFFID.FORMAT.VERITYROOT/leaves         its level-0 hashes
+ * blobs/DIFFID.FORMAT.VERITYROOT/level1         the hashes of the blocks of leaves, all that a composition reads
  * staging/PID-N/                                a blob in the making, its "lock" held by the process that makes it
  * </pre>
  *
@@ -38,9 +43,9 @@ public final class BlobStore {
     /** Version of the rules by which a tar becomes a blob: another version's blobs are other blobs. */
     public static final int FORMAT_VERSION = 1;
 
-    private static final long BLOCK_SIZE_BYTES = 4096;
     private static final String BLOB = "layer.erofs";
     private static final String LEAVES = "leaves";
+    private static final String LEVEL1 = "level1";
     private static final String LOCK = "lock";
 
     private final Path blobs;
@@ -87,8 +92,8 @@ public final class BlobStore {
     /** What writes a blob and its leaves from their beginnings on. */
     @FunctionalInterface
     public interface Conversion {
-        /** Writes both files and answers the verity root of the blob. */
-        Digest write(FileChannel blob, FileChannel leaves) throws IOException;
+        /** Writes both files. */
+        void write(FileChannel blob, FileChannel leaves) throws IOException;
     }
 
     /**
@@ -104,14 +109,22 @@ public final class BlobStore {
                 throw new AssertionError("a lock just taken");
             }
             Path content = Files.createDirectory(building.resolve("content"));
-            Digest verityRoot;
+            PartHashes hashes;
             try (FileChannel blob = FileChannel.open(content.resolve(BLOB), CREATE_NEW, READ, WRITE);
-                    FileChannel leaves = FileChannel.open(content.resolve(LEAVES), CREATE_NEW, READ, WRITE)) {
-                verityRoot = conversion.write(blob, leaves);
+                    FileChannel leaves = FileChannel.open(content.resolve(LEAVES), CREATE_NEW, READ, WRITE);
+                    FileChannel level1 = FileChannel.open(content.resolve(LEVEL1), CREATE_NEW, READ, WRITE)) {
+                conversion.write(blob, leaves);
+                hashes = hashesOf(leaves);
+                ByteBuffer bytes = ByteBuffer.wrap(hashes.level1());
+                while (bytes.hasRemaining()) {
+                    level1.write(bytes);
+                }
                 blob.force(true);
                 leaves.force(true);
+                level1.force(true);
             }
             force(content);
+            Digest verityRoot = hashes.rootHash();
             Path target = blobs.resolve(diffId.hex() + "." + FORMAT_VERSION + "." + verityRoot.hex());
             publish(content, target);
             return load(target, diffId, verityRoot);
@@ -132,18 +145,35 @@ public final class BlobStore {
         force(blobs);
     }
 
+    private static PartHashes hashesOf(FileChannel leaves) throws IOException {
+        ByteBuffer all = ByteBuffer.allocate(Math.toIntExact(leaves.size()));
+        while (all.hasRemaining() && leaves.read(all, all.position()) >= 0) {}
+        return PartHashes.ofLeaves(VerityGeometry.STANDARD, all.flip());
+    }
+
     private static StoredBlob load(Path directory, Digest diffId, Digest verityRoot) throws IOException {
         Path blob = directory.resolve(BLOB);
         Path leaves = directory.resolve(LEAVES);
         long sizeBytes = Files.size(blob);
-        long blocks = sizeBytes / BLOCK_SIZE_BYTES;
-        if (sizeBytes % BLOCK_SIZE_BYTES != 0 || Files.size(leaves) != blocks * Digest.BYTES) {
-            throw new CorruptImageException(
-                    directory.toString(),
-                    "the blob has " + sizeBytes + " bytes and its leaves " + Files.size(leaves)
-                            + "; delete the directory to convert the layer again");
+        long blocks = sizeBytes / VerityGeometry.STANDARD.dataBlockSizeBytes();
+        byte[] level1 = Files.readAllBytes(directory.resolve(LEVEL1));
+        boolean lengthsAgree = sizeBytes > 0
+                && sizeBytes % FlattenedDevice.PART_ALIGNMENT_BYTES == 0
+                && Files.size(leaves) == blocks * Digest.BYTES
+                && level1.length * (long) VerityGeometry.STANDARD.hashesPerBlock() == Files.size(leaves);
+        if (!lengthsAgree) {
+            throw damaged(directory, "the lengths of its files do not go together");
         }
-        return new StoredBlob(diffId, verityRoot, blocks, blob, leaves);
+        PartHashes hashes = PartHashes.stored(VerityGeometry.STANDARD, blocks, level1);
+        if (!hashes.rootHash().equals(verityRoot)) {
+            throw damaged(directory, "its level1 gives the root " + hashes.rootHash());
+        }
+        return new StoredBlob(diffId, hashes, blob, leaves);
+    }
+
+    private static CorruptImageException damaged(Path directory, String how) {
+        return new CorruptImageException(
+                "stored layer " + directory, how + "; delete the directory to convert the layer again");
     }
 
     /** Removes staging directories whose maker is gone: nobody holds their lock. */

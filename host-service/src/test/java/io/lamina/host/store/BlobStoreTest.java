@@ -1,12 +1,13 @@
 package io.lamina.host.store;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.lamina.images.CorruptImageException;
 import io.lamina.images.oci.Digest;
+import io.lamina.images.verity.PartHashes;
+import io.lamina.images.verity.VerityGeometry;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -19,22 +20,23 @@ import org.junit.jupiter.api.io.TempDir;
 
 class BlobStoreTest {
     private static final Digest DIFF_ID = Digest.ofContent(new byte[] {1});
-    private static final Digest ROOT = Digest.ofContent(new byte[] {2});
 
     @TempDir
     private Path directory;
 
     @Test
     void whatWasAddedIsFoundAgainByAnotherOpening() throws IOException {
-        StoredBlob added = BlobStore.open(directory).add(DIFF_ID, BlobStoreTest::oneBlock);
+        StoredBlob added = BlobStore.open(directory).add(DIFF_ID, BlobStoreTest::zeroes);
 
         StoredBlob found = BlobStore.open(directory).find(DIFF_ID).orElseThrow();
 
-        assertEquals(added, found);
-        assertEquals(1, found.blocks());
-        assertEquals(ROOT, found.verityRoot());
-        assertEquals('a', Files.readAllBytes(found.blob())[0]);
-        assertTrue(BlobStore.open(directory).find(ROOT).isEmpty());
+        assertEquals(added.blob(), found.blob());
+        assertEquals(128, found.blocks());
+        assertEquals(
+                PartHashes.ofZeroes(VerityGeometry.STANDARD, 128).rootHash(),
+                found.hashes().rootHash());
+        assertEquals(128 * 4096, found.part().sizeBytes());
+        assertTrue(BlobStore.open(directory).find(Digest.ofContent(new byte[0])).isEmpty());
     }
 
     @Test
@@ -44,7 +46,7 @@ class BlobStoreTest {
         assertThrows(
                 CorruptImageException.class,
                 () -> store.add(DIFF_ID, (blob, leaves) -> {
-                    oneBlock(blob, leaves);
+                    zeroes(blob, leaves);
                     throw new CorruptImageException("layer", "torn");
                 }));
 
@@ -56,12 +58,12 @@ class BlobStoreTest {
     @Test
     void addingTwiceKeepsTheFirst() throws IOException {
         BlobStore store = BlobStore.open(directory);
-        StoredBlob first = store.add(DIFF_ID, BlobStoreTest::oneBlock);
+        StoredBlob first = store.add(DIFF_ID, BlobStoreTest::zeroes);
         Object inode = Files.getAttribute(first.blob(), "unix:ino");
 
-        StoredBlob second = store.add(DIFF_ID, BlobStoreTest::oneBlock);
+        StoredBlob second = store.add(DIFF_ID, BlobStoreTest::zeroes);
 
-        assertEquals(first, second);
+        assertEquals(first.blob(), second.blob());
         assertEquals(inode, Files.getAttribute(second.blob(), "unix:ino"));
         assertEquals(List.of(), entries("staging"));
     }
@@ -78,7 +80,7 @@ class BlobStoreTest {
 
         BlobStore.open(directory).add(DIFF_ID, (blob, leaves) -> {
             BlobStore.open(directory); // while this one is in the making
-            return oneBlock(blob, leaves);
+            zeroes(blob, leaves);
         });
 
         assertTrue(Files.notExists(unlocked));
@@ -89,13 +91,21 @@ class BlobStoreTest {
     @Test
     void aBlobWhoseFilesContradictEachOtherIsNamed() throws IOException {
         BlobStore store = BlobStore.open(directory);
-        StoredBlob blob = store.add(DIFF_ID, BlobStoreTest::oneBlock);
+        StoredBlob blob = store.add(DIFF_ID, BlobStoreTest::zeroes);
+        byte[] leaves = Files.readAllBytes(blob.leaves());
+        Path level1 = blob.blob().resolveSibling("level1");
+        byte[] hash = Files.readAllBytes(level1);
+
         Files.write(blob.leaves(), new byte[31]);
+        CorruptImageException length = assertThrows(CorruptImageException.class, () -> store.find(DIFF_ID));
+        Files.write(blob.leaves(), leaves);
+        hash[7] ^= 1;
+        Files.write(level1, hash);
+        CorruptImageException root = assertThrows(CorruptImageException.class, () -> store.find(DIFF_ID));
 
-        CorruptImageException found = assertThrows(CorruptImageException.class, () -> store.find(DIFF_ID));
-
-        assertTrue(found.getMessage().contains(DIFF_ID.hex()), found.getMessage());
-        assertTrue(found.getMessage().contains("31"), found.getMessage());
+        assertTrue(length.getMessage().contains(DIFF_ID.hex()), length.getMessage());
+        assertTrue(length.getMessage().contains("lengths"), length.getMessage());
+        assertTrue(root.getMessage().contains("level1"), root.getMessage());
     }
 
     @Test
@@ -105,13 +115,9 @@ class BlobStoreTest {
         assertEquals(0700, (int) Files.getAttribute(root, "unix:mode") & 0777);
     }
 
-    private static Digest oneBlock(FileChannel blob, FileChannel leaves) throws IOException {
-        byte[] block = new byte[4096];
-        block[0] = 'a';
-        blob.write(ByteBuffer.wrap(block));
-        leaves.write(ByteBuffer.wrap(new byte[32]));
-        assertArrayEquals(new long[] {4096, 32}, new long[] {blob.size(), leaves.size()});
-        return ROOT;
+    private static void zeroes(FileChannel blob, FileChannel leaves) throws IOException {
+        blob.write(ByteBuffer.wrap(new byte[128 * 4096]));
+        leaves.write(ByteBuffer.wrap(PartHashes.zeroLeaves(VerityGeometry.STANDARD, 128)));
     }
 
     private List<Path> entries(String name) throws IOException {
