@@ -116,6 +116,8 @@ public final class MessageCodec {
                 expect(code, payload, VRING_STATE_BYTES);
                 yield new Request.SetVringEnable(u32(payload), payload.getInt() != 0);
             }
+            case RequestCode.SET_BACKEND_REQ_FD -> empty(code, payload, new Request.SetBackendReqFd());
+            case RequestCode.IOTLB_MSG -> new Request.IotlbMsg();
             case RequestCode.GET_CONFIG -> config(code, payload);
             case RequestCode.SET_CONFIG -> config(code, payload);
             case RequestCode.GET_INFLIGHT_FD -> new Request.GetInflightFd(inflight(code, payload));
@@ -165,6 +167,8 @@ public final class MessageCodec {
             case Request.GetQueueNum _ -> RequestCode.GET_QUEUE_NUM;
             case Request.SetVringEnable(long index, boolean enable) ->
                 withState(out, RequestCode.SET_VRING_ENABLE, index, enable ? 1 : 0);
+            case Request.SetBackendReqFd _ -> RequestCode.SET_BACKEND_REQ_FD;
+            case Request.IotlbMsg _ -> RequestCode.IOTLB_MSG;
             case Request.GetConfig(long offset, long size, long flags) -> {
                 putConfigHeader(out, offset, size, flags);
                 out.put(new byte[(int) size]);

@@ -53,6 +53,12 @@ public sealed interface Request {
 
     record SetVringEnable(long index, boolean enable) implements Request {}
 
+    /** The channel on which a back-end may speak unasked. */
+    record SetBackendReqFd() implements Request {}
+
+    /** A message of a virtual IOMMU. */
+    record IotlbMsg() implements Request {}
+
     /** A part of the device's configuration space; offset and size are unsigned 32-bit numbers. */
     record GetConfig(long offset, long sizeBytes, long flags) implements Request {}
 

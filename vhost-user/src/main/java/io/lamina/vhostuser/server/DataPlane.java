@@ -32,7 +32,6 @@ public final class DataPlane {
             "-XX:MaxDirectMemorySize=16m",
             "-XX:-UsePerfData",
             "-XX:+ExitOnOutOfMemoryError",
-            "-XX:GuaranteedSafepointInterval=0",
             "-Dio.netty.noPreferDirect=true",
             "-Dio.netty.allocator.type=unpooled");
 

@@ -32,6 +32,7 @@ final class Session {
 
     static final long PROTOCOL_FEATURES = ProtocolFeatures.MQ
             | ProtocolFeatures.REPLY_ACK
+            | ProtocolFeatures.BACKEND_REQ
             | ProtocolFeatures.CONFIG
             | ProtocolFeatures.RESET_DEVICE
             | ProtocolFeatures.CONFIGURE_MEM_SLOTS
@@ -58,6 +59,12 @@ final class Session {
     private boolean waiting;
     private boolean scheduled;
     private @Nullable String ended;
+
+    /**
+     * Held and not used: QEMU takes bit 33 (ACCESS_PLATFORM), which confidential guests need, only from a back-end
+     * that takes this channel.
+     */
+    private @Nullable OwnedFd backendChannel;
 
     /**
      * Takes over a connected socket that does not block.
@@ -124,6 +131,7 @@ final class Session {
         }
         reader.close();
         socket.close();
+        keepBackendChannel(null);
         quiesceAll(() -> {
             rings.forEach(Ring::reset);
             unmap(memory.removeAll(), () -> onEnd.accept(why));
@@ -215,6 +223,12 @@ final class Session {
                 }
             }
             case Request.GetStatus _ -> reply(message, new Reply.U64(status));
+            case Request.SetBackendReqFd _ -> {
+                keepBackendChannel(message.fds().take(0));
+                acknowledge(message);
+            }
+            case Request.IotlbMsg _ ->
+                throw new VhostUserException("IOTLB_MSG: a guest with a virtual IOMMU is not served");
             case Request.SetConfig _ -> throw new VhostUserException("SET_CONFIG: nothing can be set");
             case Request.SetLogBase _, Request.SetLogFd _ ->
                 throw new VhostUserException("a dirty log was not negotiated");
@@ -229,6 +243,13 @@ final class Session {
         if ((features & VirtioFeatures.VHOST_PROTOCOL_FEATURES) == 0) {
             rings.forEach(ring -> ring.setEnabled(true));
         }
+    }
+
+    private void keepBackendChannel(@Nullable OwnedFd fd) {
+        if (backendChannel != null) {
+            backendChannel.close();
+        }
+        backendChannel = fd;
     }
 
     private ByteBuffer config(long offset, long size) {
