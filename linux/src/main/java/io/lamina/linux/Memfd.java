@@ -19,6 +19,8 @@ public final class Memfd {
     /** The file cannot become larger. */
     public static final int F_SEAL_GROW = 0x4;
 
+    public static final int F_SEAL_WRITE = 0x8;
+
     private static final int F_ADD_SEALS = 1033;
     private static final int F_GET_SEALS = 1034;
     private static final int MFD_CLOEXEC = 0x1;
