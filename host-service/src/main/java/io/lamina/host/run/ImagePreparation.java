@@ -93,7 +93,7 @@ final class ImagePreparation {
         }
         converted.incrementAndGet();
         return store.add(layer.diffId(), (blob, leaves) -> {
-            try (InputStream tar = LayerStream.uncompressed(layer)) {
+            try (InputStream tar = LayerStream.unverified(layer)) {
                 ConvertedLayer made = LayerConverter.convert(tar, blob, leaves);
                 if (!made.diffId().equals(layer.diffId())) {
                     throw new CorruptImageException(

@@ -17,6 +17,11 @@ public final class JsonObject {
         this.members = members;
     }
 
+    /** The text's name and the way down to this object. */
+    public String where() {
+        return where;
+    }
+
     /** The member {@code name}, or null if it is absent. */
     public @Nullable JsonValue optional(String name) {
         Object value = members.get(name);

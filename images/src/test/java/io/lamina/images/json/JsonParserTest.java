@@ -5,9 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.lamina.images.CorruptImageException;
+import io.lamina.images.testing.Mutations;
 import java.nio.charset.StandardCharsets;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -91,6 +94,26 @@ class JsonParserTest {
         byte[] written = JsonWriter.write(Map.of("b", List.of(1L, true), "a", "x\n\"é"));
         assertEquals("{\"a\":\"x\\n\\\"é\",\"b\":[1,true]}", new String(written, StandardCharsets.UTF_8));
         assertEquals("x\n\"é", JsonParser.parse("text", written).object().string("a", ""));
+    }
+
+    @Test
+    void mutatedTextsEndInAValueOrARefusal() {
+        byte[] original = "{\"a\":[1,-2.5e3,\"\\u00e4\\ud83d\\ude00 ä\"],\"b\":{\"c\":null,\"d\":true}}"
+                .getBytes(StandardCharsets.UTF_8);
+        Random random = new Random(0x150);
+        int taken = 0;
+        for (int round = 0; round < 20_000; round++) {
+            byte[] mutated = Mutations.mutate(original, random);
+            try {
+                JsonParser.parse("text", mutated);
+                taken++;
+            } catch (CorruptImageException refused) {
+                assertTrue(refused.getMessage().startsWith("text at byte "), refused.getMessage());
+            } catch (RuntimeException | Error escaped) {
+                throw new AssertionError("round " + round + ": " + HexFormat.of().formatHex(mutated), escaped);
+            }
+        }
+        assertTrue(taken > 300, taken + " taken");
     }
 
     private static JsonValue parse(String text) throws CorruptImageException {

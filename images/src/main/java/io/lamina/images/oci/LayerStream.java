@@ -1,0 +1,37 @@
+package io.lamina.images.oci;
+
+import io.lamina.images.CorruptImageException;
+import io.lamina.images.UnsupportedImageException;
+import java.io.IOException;
+import java.io.InputStream;
+
+/** Layers as tars, however they are stored. */
+public final class LayerStream {
+    private LayerStream() {}
+
+    /**
+     * The tar of {@code layer}. Where it ends, its diffID is checked: a wrong one is a {@link CorruptImageException} in
+     * place of the end. A reader of tars therefore reads on to the end of the stream behind the end of the archive. The
+     * digest of the stored bytes is not looked at, since the diffID says more.
+     *
+     * @throws UnsupportedImageException if it is stored in a way that is not read
+     */
+    public static InputStream uncompressed(StoredLayer layer) throws IOException {
+        return new VerifiedInputStream(layer.toString(), unverified(layer), layer.diffId());
+    }
+
+    /**
+     * As {@link #uncompressed}, for a reader that computes the diffID anyway and compares it: no byte is hashed twice.
+     *
+     * @throws UnsupportedImageException if it is stored in a way that is not read
+     */
+    public static InputStream unverified(StoredLayer layer) throws IOException {
+        String what = layer.toString();
+        Compression compression = MediaType.compression(what, layer.mediaType());
+        if (compression == Compression.ZSTD) {
+            throw new UnsupportedImageException(what, "zstd is not read yet; store the layer as tar+gzip");
+        }
+        InputStream stored = layer.openUnverified();
+        return compression == Compression.GZIP ? new GzipStream(what, stored) : stored;
+    }
+}
