@@ -54,6 +54,12 @@ public final class Steps {
         }
     }
 
+    /** Tells something that is no step; told even where steps are not. */
+    public void say(String sentence) {
+        out.println("lamina: " + sentence);
+        out.flush();
+    }
+
     /** Prints each step's time and their sum. */
     public void printTable() {
         out.println();
