@@ -56,7 +56,8 @@ final class GuestCommand {
         }
 
         private static String words(GuestImage image) {
-            return "kernel     " + image.kernel() + ", " + image.kernelRelease() + "\n           " + image.kernelDigest()
+            return "kernel     " + image.kernel() + ", " + image.kernelRelease() + "\n           "
+                    + image.kernelDigest()
                     + "\ninitramfs  " + image.initramfs() + "\n           " + image.initramfsDigest() + "\n           "
                     + mebibytes(image.sizes().compressedBytes()) + " compressed, "
                     + mebibytes(image.sizes().unpackedBytes()) + " in the guest's memory";

@@ -14,6 +14,7 @@ import java.util.List;
 public final class DebianPackages {
     private static final String KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
     private static final String MIRROR = "http://deb.debian.org/debian";
+    private static final String COMPLETE = "complete";
     private static final String RELEASE = "bookworm";
 
     /** Its one dependency is the kernel itself, whose name has the version. */
@@ -44,6 +45,7 @@ public final class DebianPackages {
                         + signed + MIRROR + " " + RELEASE + "-backports main\n");
         apt("update");
         String kernel = kernelPackage();
+        Files.deleteIfExists(debs().resolve(COMPLETE));
         try (DirectoryStream<Path> old = Files.newDirectoryStream(debs(), "*.deb")) {
             for (Path deb : old) {
                 Files.delete(deb);
@@ -52,6 +54,12 @@ public final class DebianPackages {
         apt("download", kernel);
         apt("download", "busybox-static");
         apt("download", "libc6");
+        Files.createFile(debs().resolve(COMPLETE));
+    }
+
+    /** Whether {@link #download} has not come to its end yet. */
+    public boolean isMissing() {
+        return !Files.exists(debs().resolve(COMPLETE));
     }
 
     /** Where the packages are. */

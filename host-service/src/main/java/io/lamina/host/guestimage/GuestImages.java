@@ -48,8 +48,7 @@ public final class GuestImages {
         }
         Files.createDirectories(home);
         GuestImage image = GuestImage.build(
-                home,
-                new GuestImage.Inputs(packages.debs(), Path.of(System.getProperty("java.home")), agentJars));
+                home, new GuestImage.Inputs(packages.debs(), Path.of(System.getProperty("java.home")), agentJars));
         write(home, image);
         return image;
     }
@@ -57,8 +56,9 @@ public final class GuestImages {
     /** Downloads the packages again and builds from them, so that a newer kernel is taken up. */
     public GuestImage rebuild() throws IOException, InterruptedException {
         new DebianPackages(directory.resolve("packages")).download();
-        Files.deleteIfExists(
-                directory.resolve(key(new DebianPackages(directory.resolve("packages")))).resolve(RECORD));
+        Files.deleteIfExists(directory
+                .resolve(key(new DebianPackages(directory.resolve("packages"))))
+                .resolve(RECORD));
         return current();
     }
 
@@ -84,7 +84,8 @@ public final class GuestImages {
         } catch (NoSuchFileException notBuilt) {
             return Optional.empty();
         }
-        JsonObject record = JsonParser.parse(home.resolve(RECORD).toString(), text).object();
+        JsonObject record =
+                JsonParser.parse(home.resolve(RECORD).toString(), text).object();
         return Optional.of(new GuestImage(
                 home.resolve("vmlinuz"),
                 record.required("kernelRelease").string(),

@@ -37,7 +37,8 @@ final class AcceleratorProbe {
         if (!Files.isReadable(KVM) || !Files.isWritable(KVM)) {
             return Accelerator.TCG;
         }
-        String bootId = Files.readString(Path.of("/proc/sys/kernel/random/boot_id")).strip();
+        String bootId =
+                Files.readString(Path.of("/proc/sys/kernel/random/boot_id")).strip();
         for (Accelerator known : Accelerator.values()) {
             if (Files.exists(memory) && Files.readString(memory).equals(bootId + " " + known)) {
                 return known;
@@ -78,9 +79,27 @@ final class AcceleratorProbe {
 
     private List<String> arguments(Path kernel) {
         return List.of(
-                "--signal=KILL", PATIENCE_SECONDS, qemu.toString(),
-                "-no-user-config", "-nodefaults", "-no-reboot", "-display", "none",
-                "-machine", "q35", "-accel", "kvm", "-cpu", "host", "-m", "128M",
-                "-kernel", kernel.toString(), "-append", "earlyprintk=ttyS0 console=ttyS0 panic=-1", "-serial", "stdio");
+                "--signal=KILL",
+                PATIENCE_SECONDS,
+                qemu.toString(),
+                "-no-user-config",
+                "-nodefaults",
+                "-no-reboot",
+                "-display",
+                "none",
+                "-machine",
+                "q35",
+                "-accel",
+                "kvm",
+                "-cpu",
+                "host",
+                "-m",
+                "128M",
+                "-kernel",
+                kernel.toString(),
+                "-append",
+                "earlyprintk=ttyS0 console=ttyS0 panic=-1",
+                "-serial",
+                "stdio");
     }
 }

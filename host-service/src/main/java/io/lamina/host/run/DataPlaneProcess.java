@@ -62,8 +62,8 @@ final class DataPlaneProcess implements AutoCloseable {
         return process.pid();
     }
 
-    /** Serves {@code device} to the peer of {@code frontend}. */
-    void serve(FlattenedDevice device, OwnedFd frontend) throws IOException {
+    /** Serves {@code device}; answers the socket that the machine's side of it is to get. */
+    OwnedFd serve(FlattenedDevice device) throws IOException {
         Map<Path, Integer> files = new HashMap<>();
         List<DeviceSpec.Run> runs = new ArrayList<>();
         for (Extent extent : device.extents()) {
@@ -83,7 +83,14 @@ final class DataPlaneProcess implements AutoCloseable {
                 case Extent.ZeroExtent _ -> {}
             }
         }
-        client.serveConnected(new DeviceSpec(device.sizeBytes(), BLOCK_SIZE_BYTES, SERIAL, 1, false, runs), frontend);
+        UnixSocket.Pair pair = UnixSocket.pair();
+        try (OwnedFd ours = pair.first()) {
+            client.serveConnected(new DeviceSpec(device.sizeBytes(), BLOCK_SIZE_BYTES, SERIAL, 1, false, runs), ours);
+            return pair.second();
+        } catch (IOException failure) {
+            pair.close();
+            throw failure;
+        }
     }
 
     @Override

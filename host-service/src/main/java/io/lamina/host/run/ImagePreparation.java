@@ -27,7 +27,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.List;
@@ -61,7 +60,7 @@ final class ImagePreparation {
                     () -> compose(fsmeta, layers.baseFirst),
                     made -> made.rootHash() + " over " + made.dataBlocks() + " blocks");
             return new FlattenedImage(device, fsmeta, layers.baseFirst);
-        } catch (IOException | RuntimeException failure) {
+        } catch (IOException | InterruptedException | RuntimeException failure) {
             fsmeta.memory().close();
             throw failure;
         }

@@ -3,6 +3,7 @@ package io.lamina.host.run;
 import io.lamina.agent.protocol.GuestHello;
 import io.lamina.agent.protocol.Integrity;
 import io.lamina.agent.protocol.Progress;
+import io.lamina.agent.protocol.Start;
 import io.lamina.host.guestimage.GuestImage;
 import io.lamina.host.guestimage.GuestImages;
 import io.lamina.host.guestimage.Initdata;
@@ -53,8 +54,8 @@ public final class ImageRun {
                 () -> new GuestImages(installation.home().resolve("guest"), installation.agentJars()).current(),
                 image -> "kernel " + image.kernelRelease() + ", initramfs of "
                         + (image.sizes().compressedBytes() >> 20) + " MiB");
-        StoredImage image =
-                steps.step("manifest", () -> ImageReference.parse(options.image()).open(), ImageRun::describe);
+        StoredImage image = steps.step(
+                "manifest", () -> ImageReference.parse(options.image()).open(), ImageRun::describe);
         SigningKeys signer = SigningKeys.find(options.key(), installation.home());
         BlobStore store = BlobStore.open(installation.home().resolve("store"));
         try (FlattenedImage flattened = new ImagePreparation(store, steps).flatten(image)) {
@@ -67,16 +68,15 @@ public final class ImageRun {
             }
             FlattenedDevice device = options.tamperOffsetBytes().isEmpty()
                     ? flattened.device()
-                    : flattened.device().withFlippedByte(options.tamperOffsetBytes().getAsLong());
+                    : flattened
+                            .device()
+                            .withFlippedByte(options.tamperOffsetBytes().getAsLong());
             KeptParts kept = KeptParts.in(options.keep());
             kept.image(flattened, device, envelope);
-            Talk talk = new Talk(envelope, image.configBytes(), options.integrity(), options.command());
-            return serve(device, talk, new Boot(guest, options.machine(), initramfs(guest, signer, options)), kept);
+            Start request = AgentSession.request(envelope, image.configBytes(), options.integrity(), options.command());
+            return serve(device, request, new Boot(guest, options.machine(), initramfs(guest, signer, options)), kept);
         }
     }
-
-    /** What the agent is told. */
-    private record Talk(byte[] envelope, byte[] config, Integrity integrity, List<String> command) {}
 
     /** What the machine boots. */
     private record Boot(GuestImage guest, RunOptions.Machine size, OwnedFd initramfs) implements AutoCloseable {
@@ -86,39 +86,33 @@ public final class ImageRun {
         }
     }
 
-    private int serve(FlattenedDevice device, Talk talk, Boot boot, KeptParts kept) throws IOException {
+    private int serve(FlattenedDevice device, Start request, Boot boot, KeptParts kept)
+            throws IOException, InterruptedException {
+        Accelerator accelerator = new AcceleratorProbe(QEMU, installation.home()).choose(boot.guest.kernel());
+        QemuMachine machine = new QemuMachine(
+                accelerator,
+                new QemuMachine.Size(boot.size.memoryMiB(), boot.size.cpus()),
+                new QemuMachine.Kernel(
+                        boot.guest.kernel().toString(), "/dev/fd/" + INITRAMFS_FD, GuestImage.KERNEL_ARGUMENTS),
+                IMAGE_FD,
+                AGENT_FD);
+        kept.machine(QEMU, machine);
+        UnixSocket.Pair agent = UnixSocket.pair();
         try (boot;
-                UnixSocket.Pair image = UnixSocket.pair();
-                UnixSocket.Pair agent = UnixSocket.pair();
-                DataPlaneProcess dataPlane = steps.step(
-                        "data plane",
-                        () -> {
-                            DataPlaneProcess started = DataPlaneProcess.start(new DataPlaneTrouble(steps));
-                            started.serve(device, image.first());
-                            return started;
-                        },
-                        started -> "process " + started.pid() + " serves " + (device.sizeBytes() >> 20) + " MiB in "
-                                + device.extents().size() + " extents");
-                AgentSession session = new AgentSession(agent.first().duplicate())) {
-            Accelerator accelerator = new AcceleratorProbe(QEMU, installation.home()).choose(boot.guest.kernel());
-            QemuMachine machine = new QemuMachine(
-                    accelerator,
-                    new QemuMachine.Size(boot.size.memoryMiB(), boot.size.cpus()),
-                    new QemuMachine.Kernel(
-                            boot.guest.kernel().toString(), "/dev/fd/" + INITRAMFS_FD, GuestImage.KERNEL_ARGUMENTS),
-                    IMAGE_FD,
-                    AGENT_FD);
-            kept.machine(QEMU, machine);
+                AgentSession session = new AgentSession(agent.first());
+                DataPlaneProcess dataPlane = DataPlaneProcess.start(new DataPlaneTrouble(steps))) {
+            OwnedFd image = steps.step(
+                    "data plane",
+                    () -> dataPlane.serve(device),
+                    socket -> "process " + dataPlane.pid() + " serves " + (device.sizeBytes() >> 20) + " MiB in "
+                            + device.extents().size() + " extents");
             long startedNanos = System.nanoTime();
             try (VirtualMachine running = VirtualMachine.start(
                     QEMU,
                     machine,
-                    Map.of(IMAGE_FD, image.second(), AGENT_FD, agent.second(), INITRAMFS_FD, boot.initramfs))) {
-                // QEMU alone holds the guest's ends now, so that its death is the end of both streams.
-                image.close();
-                agent.close();
+                    Map.of(IMAGE_FD, image, AGENT_FD, agent.second(), INITRAMFS_FD, boot.initramfs.duplicate()))) {
                 try {
-                    return follow(session, talk, accelerator, startedNanos, running);
+                    return follow(session, request, accelerator, startedNanos, running);
                 } finally {
                     kept.console(running.consoleTail());
                 }
@@ -127,8 +121,8 @@ public final class ImageRun {
     }
 
     private int follow(
-            AgentSession session, Talk talk, Accelerator accelerator, long startedNanos, VirtualMachine running)
-            throws IOException {
+            AgentSession session, Start request, Accelerator accelerator, long startedNanos, VirtualMachine running)
+            throws IOException, InterruptedException {
         GuestHello hello;
         try {
             hello = session.greet();
@@ -139,7 +133,7 @@ public final class ImageRun {
                 "boot",
                 "Linux " + AgentSession.printable(hello.getKernelRelease()) + " under " + accelerator,
                 System.nanoTime() - startedNanos);
-        session.start(talk.envelope, talk.config, talk.integrity, talk.command);
+        session.start(request);
         GuestSteps guestSteps = new GuestSteps(steps, hello.getAgentStartedNs());
         AgentSession.Ending ending = session.follow(System.out, System.err, guestSteps::done);
         return switch (ending) {
@@ -153,8 +147,9 @@ public final class ImageRun {
                         },
                         code -> "the command's exit status was " + code);
                 if (!corrupted.isEmpty()) {
-                    System.err.println("lamina: the guest read corrupted data: block" + (corrupted.size() > 1 ? "s " : " ")
-                            + corrupted + " of the device; the run has failed whatever the command made of it");
+                    System.err.println(
+                            "lamina: the guest read corrupted data: block" + (corrupted.size() > 1 ? "s " : " ")
+                                    + corrupted + " of the device; the run has failed whatever the command made of it");
                     yield STATUS_INTEGRITY;
                 }
                 if (!failure.isEmpty()) {
@@ -176,8 +171,7 @@ public final class ImageRun {
 
     /** The guest image and, behind it, whom this guest trusts: a memory file, as all that a run makes. */
     private static OwnedFd initramfs(GuestImage guest, SigningKeys signer, RunOptions options) throws IOException {
-        byte[] initdata = Initdata.of(
-                List.of(signer.publicPem()), 1, options.integrity() == Integrity.INTEGRITY_OFF);
+        byte[] initdata = Initdata.of(List.of(signer.publicPem()), 1, options.integrity() == Integrity.INTEGRITY_OFF);
         return MemoryFiles.joined("initramfs", guest.initramfs(), initdata);
     }
 

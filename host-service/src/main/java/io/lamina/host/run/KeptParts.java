@@ -37,7 +37,8 @@ final class KeptParts {
     void machine(Path program, QemuMachine machine) throws IOException {
         if (directory.isPresent()) {
             Files.writeString(
-                    directory.get().resolve("qemu.txt"), program + "\n" + String.join("\n", machine.arguments()) + "\n");
+                    directory.get().resolve("qemu.txt"),
+                    program + "\n" + String.join("\n", machine.arguments()) + "\n");
         }
     }
 
