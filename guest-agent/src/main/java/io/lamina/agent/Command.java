@@ -45,13 +45,13 @@ final class Command {
      */
     Spawn in(Path root) throws CommandException {
         try {
-            return spawn(root);
+            return container(root);
         } catch (IOException failure) {
             throw new CommandException(String.valueOf(failure.getMessage()), failure);
         }
     }
 
-    private Spawn spawn(Path root) throws IOException {
+    private Spawn container(Path root) throws IOException {
         User user = Accounts.of(root).find(execution.user());
         String directory =
                 execution.workingDir().startsWith("/") ? execution.workingDir() : "/" + execution.workingDir();
@@ -60,11 +60,15 @@ final class Command {
             Files.createDirectories(resolved);
         }
         List<String> environment = environment(user.home());
-        return Spawn.firstOf(files(environment), arguments)
-                .environment(environment)
+        return spawn(files(environment), environment)
                 .root(root)
                 .directory(directory)
                 .credentials(user.credentials());
+    }
+
+    /** The command's arguments, for the first of {@code files} that can be executed. */
+    Spawn spawn(List<String> files, List<String> environment) {
+        return Spawn.firstOf(files, arguments).environment(environment);
     }
 
     /** The image's variables, with PATH and HOME where it sets none. */

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.SequencedMap;
@@ -80,13 +81,13 @@ final class GuestImageBuilder {
         String release = String.valueOf(modulesDirectory.getFileName());
         SequencedMap<String, Path> modules =
                 KernelModules.find(modulesDirectory, MODULES, Files.createDirectory(scratch.resolve("modules")));
-        Path runtime = JavaRuntime.link(inputs.jdkHome(), scratch);
-
+        Path root = Files.createDirectory(scratch.resolve("root"));
+        JavaRuntime.link(inputs.jdkHome(), root.resolve("jre"), scratch);
+        addAgent(root, modules);
         Path plain = scratch.resolve("initramfs.cpio");
         try (CpioArchive archive = new CpioArchive(new BufferedOutputStream(Files.newOutputStream(plain), 1 << 16))) {
             addSystem(archive, packages);
-            addTree(archive, "jre", runtime);
-            addAgent(archive, modules);
+            addTree(archive, root);
         }
         Path initramfs = scratch.resolve("initramfs");
         Compression.compress(plain, initramfs);
@@ -114,33 +115,41 @@ final class GuestImageBuilder {
         archive.file(LOADER, CpioArchive.EXECUTABLE, packages.resolve(LIBRARIES).resolve("ld-linux-x86-64.so.2"));
     }
 
-    private void addAgent(CpioArchive archive, SequencedMap<String, Path> modules) throws IOException {
-        archive.directory("lamina");
-        archive.directory("lamina/modules");
+    private void addAgent(Path root, SequencedMap<String, Path> modules) throws IOException, InterruptedException {
+        Path home = Files.createDirectory(root.resolve("lamina"));
+        Path moduleFiles = Files.createDirectory(home.resolve("modules"));
         for (var module : modules.entrySet()) {
-            archive.file("lamina/modules/" + module.getKey(), CpioArchive.PLAIN, module.getValue());
+            Files.copy(module.getValue(), moduleFiles.resolve(module.getKey()));
         }
-        archive.file("lamina/modules.load", CpioArchive.PLAIN, lines(modules.sequencedKeySet()));
-        archive.directory("lamina/jars");
-        List<String> jars = inputs.agentJars().stream()
-                .map(jar -> "lamina/jars/" + jar.getFileName())
-                .toList();
-        for (int i = 0; i < jars.size(); i++) {
-            archive.file(jars.get(i), CpioArchive.PLAIN, inputs.agentJars().get(i));
+        Files.write(home.resolve("modules.load"), modules.sequencedKeySet());
+        Files.createDirectory(home.resolve("jars"));
+        List<String> jars = new ArrayList<>();
+        for (Path jar : inputs.agentJars()) {
+            jars.add("lamina/jars/" + jar.getFileName());
+            Files.copy(jar, root.resolve(jars.getLast()));
         }
-        String classPath = "--class-path=/" + String.join(":/", jars);
-        List<String> options = Stream.concat(JVM_OPTIONS.stream(), Stream.of(classPath, MAIN_CLASS))
-                .toList();
-        archive.file("lamina/java.options", CpioArchive.PLAIN, lines(options));
+        Files.move(ClassArchive.make(root, JVM_OPTIONS, jars, scratch(root)), home.resolve("agent.jsa"));
+        List<String> options = new ArrayList<>(JVM_OPTIONS);
+        options.add("-XX:SharedArchiveFile=/lamina/agent.jsa");
+        options.add("--class-path=/" + String.join(":/", jars));
+        options.add(MAIN_CLASS);
+        Files.write(home.resolve("java.options"), options);
     }
 
-    private static void addTree(CpioArchive archive, String name, Path tree) throws IOException {
+    private static Path scratch(Path root) throws IOException {
+        return Files.createDirectory(root.resolveSibling("classes"));
+    }
+
+    /** Adds what lies in {@code tree}, by name, so that the order does not depend on the directory. */
+    private static void addTree(CpioArchive archive, Path tree) throws IOException {
         List<Path> files;
         try (Stream<Path> walk = Files.walk(tree)) {
-            files = walk.sorted(Comparator.comparing(Path::toString)).toList();
+            files = walk.filter(file -> !file.equals(tree))
+                    .sorted(Comparator.comparing(Path::toString))
+                    .toList();
         }
         for (Path file : files) {
-            String path = file.equals(tree) ? name : name + "/" + tree.relativize(file);
+            String path = tree.relativize(file).toString();
             if (Files.isSymbolicLink(file)) {
                 archive.symbolicLink(path, Files.readSymbolicLink(file).toString());
             } else if (Files.isDirectory(file)) {
@@ -149,10 +158,6 @@ final class GuestImageBuilder {
                 archive.file(path, Files.isExecutable(file) ? CpioArchive.EXECUTABLE : CpioArchive.PLAIN, file);
             }
         }
-    }
-
-    private static byte[] lines(Iterable<String> lines) {
-        return (String.join("\n", lines) + "\n").getBytes(StandardCharsets.UTF_8);
     }
 
     private Path install(Path file, String name) throws IOException {

@@ -28,9 +28,8 @@ final class JavaRuntime {
 
     private JavaRuntime() {}
 
-    /** Links the runtime into a new directory in {@code scratch}, and answers that. */
-    static Path link(Path jdkHome, Path scratch) throws IOException, InterruptedException {
-        Path target = scratch.resolve("jre");
+    /** Links the runtime into the new directory {@code target}. */
+    static void link(Path jdkHome, Path target, Path scratch) throws IOException, InterruptedException {
         String _ = Tool.run(
                 scratch,
                 List.of(
@@ -53,6 +52,5 @@ final class JavaRuntime {
                 Files.delete(file);
             }
         }
-        return target;
     }
 }
