@@ -1,11 +1,17 @@
 package io.lamina.images.json;
 
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonFactoryBuilder;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.StreamReadFeature;
 import io.lamina.images.CorruptImageException;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -26,16 +32,31 @@ public final class JsonParser {
     /** Values of all kinds in one text. */
     public static final int MAX_VALUES = 100_000;
 
-    private static final int MAX_NUMBER_BYTES = 64;
+    private static final int MAX_NUMBER_CHARACTERS = 64;
+
+    private static final JsonFactory FACTORY = new JsonFactoryBuilder()
+            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+            .disable(StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION)
+            // Names come from outside: no table keeps them.
+            .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
+            .streamReadConstraints(StreamReadConstraints.builder()
+                    .maxDocumentLength(MAX_TEXT_BYTES)
+                    .maxStringLength(MAX_TEXT_BYTES)
+                    .maxNameLength(MAX_TEXT_BYTES)
+                    .maxNestingDepth(MAX_DEPTH)
+                    .maxNumberLength(MAX_NUMBER_CHARACTERS)
+                    .build())
+            .build();
 
     private final String what;
-    private final byte[] text;
-    private int at;
+    private final String text;
+    private final com.fasterxml.jackson.core.JsonParser tokens;
     private int values;
 
-    private JsonParser(String what, byte[] text) {
+    private JsonParser(String what, String text, com.fasterxml.jackson.core.JsonParser tokens) {
         this.what = what;
         this.text = text;
+        this.tokens = tokens;
     }
 
     /**
@@ -48,275 +69,106 @@ public final class JsonParser {
         if (text.length > MAX_TEXT_BYTES) {
             throw new CorruptImageException(what, "has " + text.length + " bytes, at most " + MAX_TEXT_BYTES);
         }
-        JsonParser parser = new JsonParser(what, text);
-        Object value = parser.value(0);
-        parser.skipSpace();
-        if (parser.at < text.length) {
-            throw parser.broken("something follows the JSON value");
+        String characters = decode(what, text);
+        try (com.fasterxml.jackson.core.JsonParser tokens = FACTORY.createParser(characters)) {
+            return new JsonParser(what, characters, tokens).parse();
+        } catch (CorruptImageException told) {
+            throw told;
+        } catch (IOException impossible) {
+            throw new AssertionError("reading from memory", impossible);
         }
-        return new JsonValue(what, value);
     }
 
-    private @Nullable Object value(int depth) throws CorruptImageException {
+    /** Jackson would guess among five encodings; here what is not UTF-8 is refused. */
+    private static String decode(String what, byte[] text) throws CorruptImageException {
+        ByteBuffer bytes = ByteBuffer.wrap(text);
+        try {
+            return StandardCharsets.UTF_8.newDecoder().decode(bytes).toString();
+        } catch (CharacterCodingException notUtf8) {
+            throw new CorruptImageException(what, bytes.position(), "is not UTF-8");
+        }
+    }
+
+    private JsonValue parse() throws IOException {
+        try {
+            Object value = value(next());
+            if (tokens.nextToken() != null) {
+                throw broken("something follows the JSON value");
+            }
+            return new JsonValue(what, value);
+        } catch (JsonProcessingException malformed) {
+            throw broken(malformed.getOriginalMessage());
+        }
+    }
+
+    private @Nullable Object value(JsonToken token) throws IOException {
         if (++values > MAX_VALUES) {
             throw broken("more than " + MAX_VALUES + " values");
         }
-        skipSpace();
-        return switch (peek()) {
-            case '{' -> object(depth + 1);
-            case '[' -> array(depth + 1);
-            case '"' -> string();
-            case 't' -> literal("true", true);
-            case 'f' -> literal("false", false);
-            case 'n' -> literal("null", null);
-            default -> number();
+        return switch (token) {
+            case START_OBJECT -> object();
+            case START_ARRAY -> array();
+            case VALUE_STRING -> checked(tokens.getText());
+            case VALUE_NUMBER_INT -> integer();
+            case VALUE_NUMBER_FLOAT -> tokens.getDoubleValue();
+            case VALUE_TRUE -> true;
+            case VALUE_FALSE -> false;
+            case VALUE_NULL -> null;
+            case END_ARRAY, END_OBJECT, FIELD_NAME, NOT_AVAILABLE, VALUE_EMBEDDED_OBJECT ->
+                throw broken("no JSON value here");
         };
     }
 
-    private Map<String, @Nullable Object> object(int depth) throws CorruptImageException {
-        enter(depth);
-        skipSpace();
-        if (peek() == '}') {
-            at++;
-            return Map.of();
-        }
+    private Map<String, @Nullable Object> object() throws IOException {
         Map<String, @Nullable Object> members = new LinkedHashMap<>();
-        while (true) {
-            skipSpace();
-            int start = at;
-            String name = string();
-            if (members.containsKey(name)) {
-                at = start;
-                throw broken("the name \"" + JsonValue.printable(name) + "\" a second time in one object");
-            }
-            skipSpace();
-            expect(':');
-            members.put(name, value(depth));
-            skipSpace();
-            if (peek() == '}') {
-                at++;
-                return members;
-            }
-            expect(',');
+        while (next() != JsonToken.END_OBJECT) {
+            String name = checked(tokens.currentName());
+            members.put(name, value(next()));
         }
+        return members;
     }
 
-    private List<@Nullable Object> array(int depth) throws CorruptImageException {
-        enter(depth);
-        skipSpace();
-        if (peek() == ']') {
-            at++;
-            return List.of();
-        }
+    private List<@Nullable Object> array() throws IOException {
         List<@Nullable Object> elements = new ArrayList<>();
-        while (true) {
-            elements.add(value(depth));
-            skipSpace();
-            if (peek() == ']') {
-                at++;
-                return elements;
-            }
-            expect(',');
+        for (JsonToken token = next(); token != JsonToken.END_ARRAY; token = next()) {
+            elements.add(value(token));
         }
+        return elements;
     }
 
-    private void enter(int depth) throws CorruptImageException {
-        if (depth > MAX_DEPTH) {
-            throw broken("more than " + MAX_DEPTH + " objects and arrays within each other");
-        }
-        at++;
+    /** A {@link Long} when it fits, else a {@link Double}: large enough to fail every range check. */
+    private Object integer() throws IOException {
+        return switch (tokens.getNumberType()) {
+            case INT, LONG -> tokens.getLongValue();
+            case BIG_INTEGER, FLOAT, DOUBLE, BIG_DECIMAL -> Double.valueOf(tokens.getText());
+        };
     }
 
-    private String string() throws CorruptImageException {
-        expect('"');
-        int start = at;
-        boolean ascii = true;
-        while (peek() != '"') {
-            int c = peek();
-            if (c == '\\') {
-                return escapedString(start);
-            }
-            checkNoControl(c);
-            ascii &= c < 0x80;
-            at++;
-        }
-        String result = ascii
-                ? new String(text, start, at - start, StandardCharsets.ISO_8859_1)
-                : decode(start, at).toString();
-        at++;
-        return result;
-    }
-
-    /** As {@link #string}, from the first backslash of the string that starts at {@code start} on. */
-    private String escapedString(int start) throws CorruptImageException {
-        StringBuilder result = new StringBuilder().append(decode(start, at));
-        int plain = at;
-        while (peek() != '"') {
-            int c = peek();
-            checkNoControl(c);
-            if (c != '\\') {
-                at++;
-                continue;
-            }
-            result.append(decode(plain, at));
-            at++;
-            appendEscape(result);
-            plain = at;
-        }
-        result.append(decode(plain, at));
-        at++;
-        return result.toString();
-    }
-
-    private void appendEscape(StringBuilder result) throws CorruptImageException {
-        int c = peek();
-        at++;
-        switch (c) {
-            case '"', '\\', '/' -> result.append((char) c);
-            case 'b' -> result.append('\b');
-            case 'f' -> result.append('\f');
-            case 'n' -> result.append('\n');
-            case 'r' -> result.append('\r');
-            case 't' -> result.append('\t');
-            case 'u' -> appendUnicode(result);
-            default -> {
-                at--;
-                throw broken("an escape that JSON does not have");
+    /** {@code text}, in which an escape may have left half of a surrogate pair. */
+    private String checked(String text) throws CorruptImageException {
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (Character.isSurrogate(c)) {
+                if (i + 1 == text.length() || !Character.isSurrogatePair(c, text.charAt(i + 1))) {
+                    throw broken("a surrogate without its pair");
+                }
+                i++;
             }
         }
+        return text;
     }
 
-    private void appendUnicode(StringBuilder result) throws CorruptImageException {
-        char first = hexChar();
-        if (!Character.isSurrogate(first)) {
-            result.append(first);
-            return;
-        }
-        if (Character.isLowSurrogate(first) || peek() != '\\') {
-            throw broken("a surrogate without its pair");
-        }
-        at++;
-        expect('u');
-        char second = hexChar();
-        if (!Character.isLowSurrogate(second)) {
-            throw broken("a surrogate without its pair");
-        }
-        result.append(first).append(second);
-    }
-
-    private char hexChar() throws CorruptImageException {
-        int value = 0;
-        for (int i = 0; i < 4; i++) {
-            int c = peek();
-            int digit = c < 0x80 ? Character.digit(c, 16) : -1;
-            if (digit < 0) {
-                throw broken("four hexadecimal digits follow \\u");
-            }
-            value = value << 4 | digit;
-            at++;
-        }
-        return (char) value;
-    }
-
-    private CharSequence decode(int start, int end) throws CorruptImageException {
-        try {
-            return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(text, start, end - start));
-        } catch (CharacterCodingException notUtf8) {
-            at = start;
-            throw broken("a string that is not UTF-8");
-        }
-    }
-
-    private void checkNoControl(int c) throws CorruptImageException {
-        if (c < 0x20) {
-            throw broken("a control character within a string");
-        }
-    }
-
-    /** A {@link Long} when it is written as an integer and fits, else a {@link Double}. */
-    private Object number() throws CorruptImageException {
-        int start = at;
-        if (peek() == '-') {
-            at++;
-        }
-        boolean leadingZero = peek() == '0';
-        int integerStart = at;
-        digits();
-        if (leadingZero && at - integerStart > 1) {
-            at = start;
-            throw broken("a number with a leading zero");
-        }
-        boolean integer = true;
-        if (at < text.length && text[at] == '.') {
-            at++;
-            digits();
-            integer = false;
-        }
-        if (at < text.length && (text[at] | 0x20) == 'e') {
-            at++;
-            if (peek() == '+' || peek() == '-') {
-                at++;
-            }
-            digits();
-            integer = false;
-        }
-        if (at - start > MAX_NUMBER_BYTES) {
-            at = start;
-            throw broken("a number of more than " + MAX_NUMBER_BYTES + " characters");
-        }
-        String digits = new String(text, start, at - start, StandardCharsets.ISO_8859_1);
-        if (integer) {
-            try {
-                return Long.valueOf(digits);
-            } catch (NumberFormatException tooLarge) {
-                return Double.valueOf(digits);
-            }
-        }
-        return Double.valueOf(digits);
-    }
-
-    private void digits() throws CorruptImageException {
-        int start = at;
-        while (at < text.length && text[at] >= '0' && text[at] <= '9') {
-            at++;
-        }
-        if (at == start) {
-            throw broken("no JSON value here");
-        }
-    }
-
-    private @Nullable Object literal(String word, @Nullable Boolean value) throws CorruptImageException {
-        byte[] expected = word.getBytes(StandardCharsets.ISO_8859_1);
-        int end = Math.min(text.length, at + expected.length);
-        if (!Arrays.equals(text, at, end, expected, 0, expected.length)) {
-            throw broken("no JSON value here");
-        }
-        at = end;
-        return value;
-    }
-
-    private void skipSpace() {
-        while (at < text.length && (text[at] == ' ' || text[at] == '\n' || text[at] == '\r' || text[at] == '\t')) {
-            at++;
-        }
-    }
-
-    private void expect(char c) throws CorruptImageException {
-        if (peek() != c) {
-            throw broken("'" + c + "' belongs here");
-        }
-        at++;
-    }
-
-    /** The byte at hand, 0 to 255. */
-    private int peek() throws CorruptImageException {
-        if (at >= text.length) {
+    private JsonToken next() throws IOException {
+        JsonToken token = tokens.nextToken();
+        if (token == null) {
             throw broken("the text ends too early");
         }
-        return text[at] & 0xff;
+        return token;
     }
 
     private CorruptImageException broken(String rule) {
-        return new CorruptImageException(what, at, rule);
+        int characters = Math.clamp(tokens.currentLocation().getCharOffset(), 0, text.length());
+        long offsetBytes = text.substring(0, characters).getBytes(StandardCharsets.UTF_8).length;
+        return new CorruptImageException(what, offsetBytes, JsonValue.printable(rule));
     }
 }

@@ -1,7 +1,10 @@
 package io.lamina.images.json;
 
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -11,7 +14,7 @@ import java.util.TreeMap;
  * that must be. The same tree gives the same bytes everywhere.
  */
 public final class JsonWriter {
-    private final StringBuilder out = new StringBuilder();
+    private static final JsonFactory FACTORY = new JsonFactory();
 
     private JsonWriter() {}
 
@@ -21,66 +24,46 @@ public final class JsonWriter {
      * @throws IllegalArgumentException if the tree holds something else, or a string with an unpaired surrogate
      */
     public static byte[] write(Object value) {
-        JsonWriter writer = new JsonWriter();
-        writer.value(value);
-        return writer.out.toString().getBytes(StandardCharsets.UTF_8);
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (JsonGenerator out = FACTORY.createGenerator(bytes)) {
+            write(value, out);
+        } catch (IOException impossible) {
+            throw new AssertionError("writing to memory", impossible);
+        }
+        return bytes.toByteArray();
     }
 
-    private void value(Object value) {
+    private static void write(Object value, JsonGenerator out) throws IOException {
         switch (value) {
-            case Map<?, ?> members -> object(members);
-            case List<?> elements -> array(elements);
-            case String text -> string(text);
-            case Long number -> out.append(number.longValue());
-            case Integer number -> out.append(number.intValue());
-            case Boolean bool -> out.append(bool.booleanValue());
+            case Map<?, ?> members -> {
+                Map<String, Object> sorted = new TreeMap<>();
+                members.forEach((name, member) -> sorted.put((String) name, member));
+                out.writeStartObject();
+                for (Map.Entry<String, Object> member : sorted.entrySet()) {
+                    out.writeFieldName(encodable(member.getKey()));
+                    write(member.getValue(), out);
+                }
+                out.writeEndObject();
+            }
+            case List<?> elements -> {
+                out.writeStartArray();
+                for (Object element : elements) {
+                    write(element, out);
+                }
+                out.writeEndArray();
+            }
+            case String text -> out.writeString(encodable(text));
+            case Long number -> out.writeNumber(number);
+            case Integer number -> out.writeNumber(number);
+            case Boolean bool -> out.writeBoolean(bool);
             default -> throw new IllegalArgumentException("no JSON value: " + value.getClass());
         }
     }
 
-    private void object(Map<?, ?> members) {
-        Map<String, Object> sorted = new TreeMap<>();
-        members.forEach((name, member) -> sorted.put((String) name, member));
-        out.append('{');
-        String separator = "";
-        for (Map.Entry<String, Object> member : sorted.entrySet()) {
-            out.append(separator);
-            separator = ",";
-            string(member.getKey());
-            out.append(':');
-            value(member.getValue());
+    private static String encodable(String text) {
+        if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
+            throw new IllegalArgumentException("a string with an unpaired surrogate");
         }
-        out.append('}');
-    }
-
-    private void array(List<?> elements) {
-        out.append('[');
-        String separator = "";
-        for (Object element : elements) {
-            out.append(separator);
-            separator = ",";
-            value(element);
-        }
-        out.append(']');
-    }
-
-    private void string(String text) {
-        out.append('"');
-        for (int i = 0; i < text.length(); i++) {
-            char c = text.charAt(i);
-            if (c == '"' || c == '\\') {
-                out.append('\\').append(c);
-            } else if (c < 0x20) {
-                out.append("\\u").append(HexFormat.of().toHexDigits(c));
-            } else if (Character.isSurrogate(c)) {
-                if (!Character.isSurrogatePair(c, i + 1 < text.length() ? text.charAt(i + 1) : ' ')) {
-                    throw new IllegalArgumentException("an unpaired surrogate at character " + i);
-                }
-                out.append(c).append(text.charAt(++i));
-            } else {
-                out.append(c);
-            }
-        }
-        out.append('"');
+        return text;
     }
 }

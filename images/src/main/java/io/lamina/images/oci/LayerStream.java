@@ -17,13 +17,21 @@ public final class LayerStream {
      * @throws UnsupportedImageException if it is stored in a way that is not read
      */
     public static InputStream uncompressed(StoredLayer layer) throws IOException {
+        return new VerifiedInputStream(layer.toString(), unverified(layer), layer.diffId());
+    }
+
+    /**
+     * As {@link #uncompressed}, for a reader that computes the diffID anyway and compares it: no byte is hashed twice.
+     *
+     * @throws UnsupportedImageException if it is stored in a way that is not read
+     */
+    public static InputStream unverified(StoredLayer layer) throws IOException {
         String what = layer.toString();
         Compression compression = MediaType.compression(what, layer.mediaType());
         if (compression == Compression.ZSTD) {
             throw new UnsupportedImageException(what, "zstd is not read yet; store the layer as tar+gzip");
         }
         InputStream stored = layer.openUnverified();
-        InputStream tar = compression == Compression.GZIP ? new GzipStream(what, stored) : stored;
-        return new VerifiedInputStream(what, tar, layer.diffId());
+        return compression == Compression.GZIP ? new GzipStream(what, stored) : stored;
     }
 }

@@ -1,0 +1,14 @@
+package io.lamina.host.cli;
+
+import java.util.Optional;
+import picocli.CommandLine.IVersionProvider;
+
+/** The version that the build wrote into the jar's manifest. */
+final class BuildVersion implements IVersionProvider {
+    @Override
+    public String[] getVersion() {
+        String version = Optional.ofNullable(BuildVersion.class.getPackage().getImplementationVersion())
+                .orElse("of an unpacked build");
+        return new String[] {"lamina " + version};
+    }
+}

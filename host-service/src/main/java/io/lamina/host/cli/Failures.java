@@ -1,0 +1,46 @@
+package io.lamina.host.cli;
+
+import io.lamina.images.CorruptImageException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.NoSuchFileException;
+import java.util.Objects;
+import picocli.CommandLine;
+import picocli.CommandLine.ParseResult;
+
+/** The one place that turns what was thrown into words for a person and a status for a script. */
+final class Failures {
+    /** The image, or the machine it runs in, failed a check of integrity. */
+    static final int INTEGRITY = 123;
+
+    /** Lamina could not do what it was asked to. */
+    static final int LAMINA = 125;
+
+    private Failures() {}
+
+    static int report(Exception failure, CommandLine command, ParseResult parsed) {
+        command.getErr().println("lamina: " + words(failure));
+        if (System.getenv("LAMINA_STACK_TRACE") != null) {
+            failure.printStackTrace(command.getErr());
+        }
+        return status(failure);
+    }
+
+    static int status(Throwable failure) {
+        return failure instanceof CorruptImageException ? INTEGRITY : LAMINA;
+    }
+
+    private static String words(Throwable failure) {
+        return switch (failure) {
+            case NoSuchFileException missing -> missing.getFile() + ": no such file or directory";
+            case AccessDeniedException denied -> denied.getFile() + ": permission denied";
+            case FileAlreadyExistsException there -> there.getFile() + ": already exists";
+            case UncheckedIOException wrapped -> words(Objects.requireNonNull(wrapped.getCause()));
+            case IOException told -> Objects.requireNonNullElseGet(told.getMessage(), told::toString);
+            // Anything else is a defect of ours: say what a report needs.
+            default -> failure + "; this is a defect of Lamina, LAMINA_STACK_TRACE=1 shows where";
+        };
+    }
+}

@@ -1,0 +1,141 @@
+package io.lamina.host.run;
+
+import com.google.protobuf.ByteString;
+import io.lamina.agent.protocol.Exited;
+import io.lamina.agent.protocol.GuestHello;
+import io.lamina.agent.protocol.GuestMessage;
+import io.lamina.agent.protocol.HostHello;
+import io.lamina.agent.protocol.HostMessage;
+import io.lamina.agent.protocol.Integrity;
+import io.lamina.agent.protocol.MessageChannel;
+import io.lamina.agent.protocol.Output;
+import io.lamina.agent.protocol.PowerOff;
+import io.lamina.agent.protocol.Progress;
+import io.lamina.agent.protocol.Refused;
+import io.lamina.agent.protocol.Start;
+import io.lamina.linux.DescriptorStreams;
+import io.lamina.linux.OwnedFd;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.util.List;
+import java.util.function.Consumer;
+
+/** The host's side of one talk with a guest agent, whose every message is taken as hostile. */
+final class AgentSession implements AutoCloseable {
+    /** How a guest can end a run. */
+    sealed interface Ending {
+        /** The command ended, or could not be started. */
+        record Ended(int status, String failure, List<Long> corruptedBlocks) implements Ending {}
+
+        /** The agent will not run the image. */
+        record RefusedImage(String check, String expected, String found) implements Ending {}
+
+        /** The machine ended without a word. */
+        record Lost(String how) implements Ending {}
+    }
+
+    /** A guest's text in a message of ours: as much as a line holds. */
+    private static final int MAX_TEXT_CHARS = 500;
+
+    private final MessageChannel<GuestMessage, HostMessage> channel;
+
+    AgentSession(OwnedFd socket) throws IOException {
+        this.channel = new MessageChannel<>(
+                DescriptorStreams.input(socket), DescriptorStreams.output(socket.duplicate()), GuestMessage.parser());
+    }
+
+    /** Says hello and waits for the agent, which answers once the guest has booted. */
+    GuestHello greet() throws IOException {
+        channel.send(HostMessage.newBuilder()
+                .setHello(HostHello.newBuilder().setProtocolVersion(MessageChannel.PROTOCOL_VERSION))
+                .build());
+        GuestMessage answer =
+                channel.receive().orElseThrow(() -> new IOException("the machine ended before its agent spoke"));
+        if (answer.getMessageCase() != GuestMessage.MessageCase.HELLO) {
+            throw new IOException("the agent began with " + answer.getMessageCase() + " instead of HELLO");
+        }
+        GuestHello hello = answer.getHello();
+        if (hello.getProtocolVersion() != MessageChannel.PROTOCOL_VERSION) {
+            throw new IOException("the agent speaks version " + Integer.toUnsignedString(hello.getProtocolVersion())
+                    + " of the protocol, this Lamina " + MessageChannel.PROTOCOL_VERSION
+                    + "; build the guest image again: lamina guest build");
+        }
+        return hello;
+    }
+
+    /** Asks for a command to be run in an image. */
+    void start(byte[] envelope, byte[] config, Integrity integrity, List<String> command) throws IOException {
+        Start.Builder start = Start.newBuilder()
+                .setStatementEnvelope(ByteString.copyFrom(envelope))
+                .setImageConfig(ByteString.copyFrom(config))
+                .setIntegrity(integrity);
+        command.forEach(argument -> start.addCommand(ByteString.copyFromUtf8(argument)));
+        channel.send(HostMessage.newBuilder().setStart(start).build());
+    }
+
+    /** Passes on what the guest says until it ends the run. */
+    Ending follow(PrintStream stdout, PrintStream stderr, Consumer<Progress> progress) throws IOException {
+        while (true) {
+            GuestMessage message = channel.receive().orElse(null);
+            if (message == null) {
+                return new Ending.Lost("the machine ended before the command did");
+            }
+            switch (message.getMessageCase()) {
+                case PROGRESS -> progress.accept(message.getProgress());
+                case STARTED -> {}
+                case OUTPUT -> pass(message.getOutput(), stdout, stderr);
+                case REFUSED -> {
+                    Refused refused = message.getRefused();
+                    return new Ending.RefusedImage(
+                            printable(refused.getCheck()),
+                            printable(refused.getExpected()),
+                            printable(refused.getFound()));
+                }
+                case EXITED -> {
+                    Exited exited = message.getExited();
+                    return new Ending.Ended(
+                            exited.getStatus() & 0xff,
+                            printable(exited.getFailure()),
+                            List.copyOf(exited.getCorruptedBlocksList()));
+                }
+                case HELLO, MESSAGE_NOT_SET ->
+                    throw new IOException("the agent sent " + message.getMessageCase() + " in the middle of a run");
+            }
+        }
+    }
+
+    /** Asks the machine to power off; whether it still listens does not matter. */
+    void powerOff() {
+        try {
+            channel.send(HostMessage.newBuilder()
+                    .setPowerOff(PowerOff.getDefaultInstance())
+                    .build());
+        } catch (IOException gone) {
+            // It is off already.
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        channel.close();
+    }
+
+    private static void pass(Output output, PrintStream stdout, PrintStream stderr) throws IOException {
+        PrintStream target = switch (output.getStream()) {
+            case STREAM_STDOUT -> stdout;
+            case STREAM_STDERR -> stderr;
+            case STREAM_UNSPECIFIED, UNRECOGNIZED -> throw new IOException("agent output of no stream");
+        };
+        output.getData().writeTo(target);
+        target.flush();
+    }
+
+    /** A guest's words for a terminal: no control characters, and not without end. */
+    private static String printable(String text) {
+        StringBuilder shown = new StringBuilder();
+        text.codePoints()
+                .limit(MAX_TEXT_CHARS)
+                .forEach(c -> shown.appendCodePoint(Character.isISOControl(c) ? ' ' : c));
+        return shown.toString();
+    }
+}

@@ -1,0 +1,118 @@
+package io.lamina.host.run;
+
+import io.lamina.images.device.Extent;
+import io.lamina.images.device.FlattenedDevice;
+import io.lamina.linux.Memfd;
+import io.lamina.linux.OwnedFd;
+import io.lamina.linux.Pidfd;
+import io.lamina.linux.Spawn;
+import io.lamina.linux.UnixSocket;
+import io.lamina.vhostuser.server.DataPlane;
+import io.lamina.vhostuser.server.DataPlaneClient;
+import io.lamina.vhostuser.server.DeviceSpec;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The data plane as a process of its own: a small JVM that gets every file and socket as a descriptor. It ends when this
+ * process does, however that ends, because its control socket then does.
+ */
+final class DataPlaneProcess implements AutoCloseable {
+    /** What the guest finds the device by, {@code /sys/block/NAME/serial}. */
+    static final String SERIAL = "lamina-image";
+
+    private static final int CONTROL_FD = 3;
+    private static final int BLOCK_SIZE_BYTES = 4096;
+
+    private final Pidfd process;
+    private final DataPlaneClient client;
+
+    private DataPlaneProcess(Pidfd process, DataPlaneClient client) {
+        this.process = process;
+        this.client = client;
+    }
+
+    /** Starts a data plane with this process's Java and class path. */
+    static DataPlaneProcess start(DataPlaneClient.Listener listener) throws IOException {
+        List<String> arguments = new ArrayList<>(DataPlane.JVM_FLAGS);
+        arguments.addAll(List.of("-cp", System.getProperty("java.class.path"), DataPlane.class.getName()));
+        arguments.addAll(List.of(DataPlane.CONTROL_OPTION, Integer.toString(CONTROL_FD)));
+        Path java = Path.of(System.getProperty("java.home"), "bin", "java");
+        UnixSocket.Pair control = UnixSocket.pair();
+        try (OwnedFd childEnd = control.second();
+                OwnedFd stderr = new OwnedFd(2).duplicate()) {
+            Pidfd process = Spawn.of(java, arguments)
+                    .environment(List.of("PATH=/usr/bin:/bin", "LANG=C.UTF-8"))
+                    .descriptor(2, stderr)
+                    .descriptor(CONTROL_FD, childEnd)
+                    .newSession()
+                    .start();
+            return new DataPlaneProcess(process, new DataPlaneClient(control.first(), listener));
+        } catch (IOException failure) {
+            control.close();
+            throw failure;
+        }
+    }
+
+    /** Serves {@code device} to the peer of {@code frontend}. */
+    void serve(FlattenedDevice device, OwnedFd frontend) throws IOException {
+        Map<Path, Integer> files = new HashMap<>();
+        List<DeviceSpec.Run> runs = new ArrayList<>();
+        for (Extent extent : device.extents()) {
+            switch (extent) {
+                case Extent.FileExtent file -> {
+                    Integer id = files.get(file.file());
+                    if (id == null) {
+                        id = hand(OwnedFd.openReadOnly(file.file()));
+                        files.put(file.file(), id);
+                    }
+                    runs.add(new DeviceSpec.Run(file.startByte(), file.lengthBytes(), id, file.fileOffsetBytes()));
+                }
+                case Extent.MemoryExtent memory -> {
+                    int id = hand(memoryFile(memory.content()));
+                    runs.add(new DeviceSpec.Run(memory.startByte(), memory.lengthBytes(), id, 0));
+                }
+                case Extent.ZeroExtent _ -> {}
+            }
+        }
+        client.serveConnected(
+                new DeviceSpec(device.sizeBytes(), BLOCK_SIZE_BYTES, SERIAL, 1, false, runs), frontend);
+    }
+
+    @Override
+    public void close() throws IOException {
+        try (process) {
+            client.close();
+            process.signal(Pidfd.SIGKILL);
+            process.waitFor();
+        }
+    }
+
+    private int hand(OwnedFd file) throws IOException {
+        try (file) {
+            return client.addFile(file);
+        }
+    }
+
+    private static OwnedFd memoryFile(ByteBuffer content) throws IOException {
+        OwnedFd memory = Memfd.create("extent", 0);
+        try (FileChannel channel =
+                FileChannel.open(Path.of("/proc/self/fd/" + memory.number()), StandardOpenOption.WRITE)) {
+            ByteBuffer rest = content.duplicate();
+            while (rest.hasRemaining()) {
+                channel.write(rest);
+            }
+            return memory;
+        } catch (IOException failure) {
+            memory.close();
+            throw failure;
+        }
+    }
+}

@@ -1,0 +1,168 @@
+package io.lamina.host.run;
+
+import static java.nio.file.StandardOpenOption.READ;
+import static java.nio.file.StandardOpenOption.WRITE;
+
+import io.lamina.host.run.FlattenedImage.FsmetaFile;
+import io.lamina.host.store.BlobStore;
+import io.lamina.host.store.StoredBlob;
+import io.lamina.images.CorruptImageException;
+import io.lamina.images.device.DevicePart;
+import io.lamina.images.device.Extent;
+import io.lamina.images.device.FlattenedDevice;
+import io.lamina.images.erofs.ErofsImage;
+import io.lamina.images.layer.ConvertedLayer;
+import io.lamina.images.layer.LayerConverter;
+import io.lamina.images.merge.Fsmeta;
+import io.lamina.images.merge.LayerImage;
+import io.lamina.images.merge.Merger;
+import io.lamina.images.oci.Digest;
+import io.lamina.images.oci.LayerStream;
+import io.lamina.images.oci.StoredImage;
+import io.lamina.images.oci.StoredLayer;
+import io.lamina.images.verity.VerityGeometry;
+import io.lamina.linux.Memfd;
+import io.lamina.linux.OwnedFd;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** From a stored image to a device with a root hash: layers to blobs, blobs to fsmeta, parts to a flattened device. */
+final class ImagePreparation {
+    private final BlobStore store;
+    private final Steps steps;
+
+    ImagePreparation(BlobStore store, Steps steps) {
+        this.store = store;
+        this.steps = steps;
+    }
+
+    /** The layers of an image as blobs, base first, and how many of them were made now. */
+    private record Layers(List<StoredBlob> baseFirst, int converted) {}
+
+    /** The flattened device of {@code image}; what is new of its layers is in the store afterwards. */
+    FlattenedImage flatten(StoredImage image) throws IOException, InterruptedException {
+        Layers layers = steps.step("layers", () -> layers(image), ImagePreparation::describe);
+        FsmetaFile fsmeta = steps.step("fsmeta", () -> merge(layers.baseFirst), ImagePreparation::describe);
+        try {
+            FlattenedDevice device = steps.step(
+                    "root hash",
+                    () -> compose(fsmeta, layers.baseFirst),
+                    made -> made.rootHash() + " over " + made.dataBlocks() + " blocks");
+            return new FlattenedImage(device, fsmeta, layers.baseFirst);
+        } catch (IOException | RuntimeException failure) {
+            fsmeta.memory().close();
+            throw failure;
+        }
+    }
+
+    private Layers layers(StoredImage image) throws IOException, InterruptedException {
+        AtomicInteger converted = new AtomicInteger();
+        List<Future<StoredBlob>> pending = new ArrayList<>();
+        List<StoredBlob> blobs = new ArrayList<>();
+        // Conversion is bound by processors: hashing and inflating. More threads than those would only take memory.
+        try (ExecutorService pool =
+                Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors())) {
+            for (StoredLayer layer : image.layers()) {
+                pending.add(pool.submit(() -> blob(layer, converted)));
+            }
+            for (Future<StoredBlob> layer : pending) {
+                blobs.add(layer.get());
+            }
+        } catch (ExecutionException failure) {
+            throw failure.getCause() instanceof IOException told ? told : new IOException(failure.getCause());
+        }
+        return new Layers(blobs, converted.get());
+    }
+
+    private StoredBlob blob(StoredLayer layer, AtomicInteger converted) throws IOException {
+        Optional<StoredBlob> known = store.find(layer.diffId());
+        if (known.isPresent()) {
+            return known.get();
+        }
+        converted.incrementAndGet();
+        return store.add(layer.diffId(), (blob, leaves) -> {
+            try (InputStream tar = LayerStream.unverified(layer)) {
+                ConvertedLayer made = LayerConverter.convert(tar, blob, leaves);
+                if (!made.diffId().equals(layer.diffId())) {
+                    throw new CorruptImageException(
+                            "layer " + layer.digest(),
+                            "its tar has the diffID " + made.diffId() + ", the image's configuration says "
+                                    + layer.diffId());
+                }
+            }
+        });
+    }
+
+    private static FsmetaFile merge(List<StoredBlob> baseFirst) throws IOException {
+        List<FileChannel> open = new ArrayList<>();
+        OwnedFd memory = Memfd.create("fsmeta", 0);
+        try {
+            List<LayerImage> layers = new ArrayList<>();
+            for (StoredBlob blob : baseFirst) {
+                FileChannel channel = FileChannel.open(blob.blob(), READ);
+                open.add(channel);
+                layers.add(LayerImage.of(ErofsImage.open("layer " + blob.diffId(), channel), blob.diffId()));
+            }
+            try (FileChannel channel = FileChannel.open(pathOf(memory), READ, WRITE)) {
+                Fsmeta fsmeta = Merger.merge(layers, channel);
+                Memfd.seal(memory, Memfd.F_SEAL_SHRINK | Memfd.F_SEAL_GROW | Memfd.F_SEAL_WRITE);
+                return new FsmetaFile(memory, digest(channel), fsmeta.blocks(), fsmeta.inodes());
+            }
+        } catch (IOException | RuntimeException failure) {
+            memory.close();
+            throw failure;
+        } finally {
+            for (FileChannel channel : open) {
+                channel.close();
+            }
+        }
+    }
+
+    private static FlattenedDevice compose(FsmetaFile fsmeta, List<StoredBlob> baseFirst) throws IOException {
+        VerityGeometry geometry = VerityGeometry.STANDARD;
+        long sizeBytes = fsmeta.blocks() * geometry.dataBlockSizeBytes();
+        Extent data = new Extent.FileExtent(0, sizeBytes, pathOf(fsmeta.memory()), 0);
+        List<DevicePart> parts = new ArrayList<>();
+        parts.add(DevicePart.hashing("fsmeta", data, geometry));
+        baseFirst.forEach(blob -> parts.add(blob.part()));
+        return FlattenedDevice.compose(parts);
+    }
+
+    /** A name for a file that has none, good in this process for as long as the descriptor is open. */
+    private static Path pathOf(OwnedFd memory) {
+        return Path.of("/proc/self/fd/" + memory.number());
+    }
+
+    private static Digest digest(FileChannel file) throws IOException {
+        MessageDigest sha256 = Digest.sha256();
+        ByteBuffer buffer = ByteBuffer.allocate(1 << 20);
+        for (long at = 0; file.read(buffer, at) > 0; ) {
+            at += buffer.position();
+            sha256.update(buffer.flip());
+            buffer.clear();
+        }
+        return Digest.of(sha256.digest());
+    }
+
+    private static String describe(Layers layers) {
+        long blocks = layers.baseFirst.stream().mapToLong(StoredBlob::blocks).sum();
+        return layers.baseFirst.size() + " blobs of " + (blocks >> 8) + " MiB together, " + layers.converted
+                + " of them converted now";
+    }
+
+    private static String describe(FsmetaFile fsmeta) {
+        return fsmeta.inodes() + " inodes in " + fsmeta.blocks() * 4 + " KiB, merged";
+    }
+}

@@ -1,0 +1,21 @@
+package io.lamina.host.run;
+
+import java.nio.file.Path;
+import java.util.Optional;
+
+/**
+ * Where this Lamina lives and where it keeps things.
+ *
+ * @param root the directory with {@code scripts/} and the programs' libraries
+ * @param home what is kept between runs: blobs, guest image, development key
+ */
+public record Installation(Path root, Path home) {
+    /** As the launcher says; without one, the working directory and the user's cache. */
+    public static Installation current() {
+        Path home = Optional.ofNullable(System.getProperty("lamina.home"))
+                .map(Path::of)
+                .orElseGet(() -> Path.of(System.getProperty("user.home"), ".cache", "lamina"));
+        Path root = Path.of(System.getProperty("lamina.root", "."));
+        return new Installation(root.toAbsolutePath().normalize(), home.toAbsolutePath());
+    }
+}

@@ -1,0 +1,35 @@
+package io.lamina.host.run;
+
+import io.lamina.agent.protocol.Integrity;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/**
+ * What a run is asked for.
+ *
+ * @param image {@code oci:DIR[:TAG]}, {@code oci-archive:FILE} or {@code docker-archive:FILE}
+ * @param command replaces the image's own when not empty
+ * @param integrity when the guest checks the device
+ * @param machine memory and processors
+ * @param key PEM file of the key that signs the statement; empty: the development key
+ * @param tamperOffsetBytes the byte of the device to flip on its way to the guest
+ * @param keep a directory to leave the run's parts in, for a look at them afterwards
+ */
+public record RunOptions(
+        String image,
+        List<String> command,
+        Integrity integrity,
+        Machine machine,
+        Optional<Path> key,
+        OptionalLong tamperOffsetBytes,
+        Optional<Path> keep) {
+    /**
+     * The size of a machine.
+     *
+     * @param memoryMiB guest memory
+     * @param cpus virtual processors
+     */
+    public record Machine(int memoryMiB, int cpus) {}
+}

@@ -1,0 +1,109 @@
+package io.lamina.images.oracle;
+
+import io.lamina.images.oracle.LayerEntry.Body;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Predicate;
+
+/**
+ * Layers, base first, each the entries of its tar in order.
+ *
+ * @param seed what made them, for {@link LayerStacks}
+ */
+public record LayerStack(long seed, List<List<LayerEntry>> layers) {
+    /** The layers' tars, base first. */
+    public List<byte[]> tars() {
+        return layers.stream().map(TarWriter::tar).toList();
+    }
+
+    /** What applying the layers gives. */
+    public ExpectedTree expected() {
+        ExpectedTree tree = new ExpectedTree();
+        layers.forEach(tree::apply);
+        return tree;
+    }
+
+    /**
+     * The lowest layer that can be seen from the top: the topmost one with an opaque mark at its root, else 0.
+     * overlayfs looks at no such mark on the root of a layer, so its mount starts here.
+     */
+    public int lowestVisibleLayer() {
+        for (int i = layers.size() - 1; i > 0; i--) {
+            if (layers.get(i).stream().anyMatch(entry -> entry.path().equals(LayerEntry.OPAQUE_WHITEOUT))) {
+                return i;
+            }
+        }
+        return 0;
+    }
+
+    /**
+     * Takes entries and whole layers away for as long as {@code fails} stays true, so that what is left is all needed.
+     *
+     * @param fails must be false for stacks that make no sense
+     */
+    public LayerStack shrunk(Predicate<LayerStack> fails) {
+        LayerStack smallest = this;
+        boolean smaller = true;
+        while (smaller) {
+            smaller = false;
+            for (LayerStack candidate : smallest.smallerOnes()) {
+                if (candidate.makesSense() && fails.test(candidate)) {
+                    smallest = candidate;
+                    smaller = true;
+                    break;
+                }
+            }
+        }
+        return smallest;
+    }
+
+    private List<LayerStack> smallerOnes() {
+        List<LayerStack> candidates = new ArrayList<>();
+        for (int layer = 0; layers.size() > 1 && layer < layers.size(); layer++) {
+            List<List<LayerEntry>> fewer = new ArrayList<>(layers);
+            fewer.remove(layer);
+            candidates.add(new LayerStack(seed, fewer));
+        }
+        for (int layer = 0; layer < layers.size(); layer++) {
+            for (int half = layers.get(layer).size() / 2; half >= 1; half /= 2) {
+                for (int from = 0; from + half <= layers.get(layer).size(); from += half) {
+                    List<LayerEntry> entries = new ArrayList<>(layers.get(layer));
+                    entries.subList(from, from + half).clear();
+                    List<List<LayerEntry>> fewer = new ArrayList<>(layers);
+                    fewer.set(layer, entries);
+                    candidates.add(new LayerStack(seed, fewer));
+                }
+            }
+        }
+        return candidates;
+    }
+
+    private boolean makesSense() {
+        try {
+            expected();
+            return true;
+        } catch (IllegalArgumentException linkWithoutTarget) {
+            return false;
+        }
+    }
+
+    /** The number of entries of all layers. */
+    public int size() {
+        return layers.stream().mapToInt(List::size).sum();
+    }
+
+    /** Every entry, for a failure message. */
+    public String describe() {
+        StringBuilder text = new StringBuilder();
+        for (int i = 0; i < layers.size(); i++) {
+            text.append("layer ").append(i).append('\n');
+            layers.get(i).forEach(entry -> text.append("    ").append(entry).append('\n'));
+        }
+        return text.toString();
+    }
+
+    /** Whether any layer has an entry whose body is one of {@code type}. */
+    public boolean has(Class<? extends Body> type) {
+        return layers.stream().flatMap(List::stream).anyMatch(entry -> type.isInstance(entry.body()));
+    }
+}

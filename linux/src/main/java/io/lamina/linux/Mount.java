@@ -1,0 +1,114 @@
+package io.lamina.linux;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.nio.charset.StandardCharsets;
+
+/** {@code mount(2)} and {@code umount2(2)}. Paths are those of the calling thread. */
+public final class Mount {
+    // linux/mount.h
+    public static final long MS_RDONLY = 1;
+    public static final long MS_NOSUID = 2;
+    public static final long MS_NODEV = 4;
+    public static final long MS_NOEXEC = 8;
+    public static final long MS_REMOUNT = 32;
+    public static final long MS_NOATIME = 1024;
+    public static final long MS_BIND = 4096;
+    public static final long MS_MOVE = 8192;
+    public static final long MS_REC = 16384;
+    public static final long MS_PRIVATE = 1 << 18;
+
+    /** The mount goes away from the tree now and ends when nobody uses it any more. */
+    public static final int MNT_DETACH = 2;
+
+    private static final MethodHandle MOUNT = Libc.errnoHandle(
+            "mount",
+            FunctionDescriptor.of(
+                    ValueLayout.JAVA_INT,
+                    ValueLayout.ADDRESS,
+                    ValueLayout.ADDRESS,
+                    ValueLayout.ADDRESS,
+                    ValueLayout.JAVA_LONG,
+                    ValueLayout.ADDRESS));
+    private static final MethodHandle UMOUNT2 = Libc.errnoHandle(
+            "umount2", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_INT));
+
+    private Mount() {}
+
+    /**
+     * Mounts a file system.
+     *
+     * @param type such as {@code erofs}
+     * @param source a device, or any name where the type needs none
+     * @param target an existing directory
+     * @param flags a sum of {@code MS_} constants
+     * @param options of the file system, comma-separated; may be empty
+     */
+    public static void mount(String type, String source, String target, long flags, String options)
+            throws SystemCallException {
+        call(source, target, type, flags, options);
+    }
+
+    /** Shows what is at {@code source} at {@code target} too. */
+    public static void bind(String source, String target) throws SystemCallException {
+        call(source, target, "", MS_BIND, "");
+    }
+
+    /** Moves the mount at {@code source} to {@code target}. */
+    public static void move(String source, String target) throws SystemCallException {
+        call(source, target, "", MS_MOVE, "");
+    }
+
+    /** Changes the flags or the propagation of the mount at {@code target}. */
+    public static void change(String target, long flags) throws SystemCallException {
+        call("none", target, "", flags, "");
+    }
+
+    /**
+     * Takes the topmost mount at {@code target} away.
+     *
+     * @param flags 0 or {@link #MNT_DETACH}
+     */
+    public static void unmount(String target, int flags) throws SystemCallException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment state = arena.allocate(Libc.ERRNO_STATE);
+            int result = (int) UMOUNT2.invokeExact(state, string(arena, target), flags);
+            if (result < 0) {
+                throw new SystemCallException("umount2", target, Libc.errno(state));
+            }
+        } catch (SystemCallException | IllegalArgumentException failure) {
+            throw failure;
+        } catch (Throwable failure) {
+            throw Libc.unexpected("umount2", failure);
+        }
+    }
+
+    private static void call(String source, String target, String type, long flags, String options)
+            throws SystemCallException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment state = arena.allocate(Libc.ERRNO_STATE);
+            int result = (int) MOUNT.invokeExact(
+                    state,
+                    string(arena, source),
+                    string(arena, target),
+                    string(arena, type),
+                    flags,
+                    string(arena, options));
+            if (result < 0) {
+                String subject = (type.isEmpty() ? "" : type + " ") + source + " on " + target;
+                throw new SystemCallException("mount", subject, Libc.errno(state));
+            }
+        } catch (SystemCallException | IllegalArgumentException failure) {
+            throw failure;
+        } catch (Throwable failure) {
+            throw Libc.unexpected("mount", failure);
+        }
+    }
+
+    private static MemorySegment string(Arena arena, String text) {
+        return Libc.cString(arena, text.getBytes(StandardCharsets.UTF_8));
+    }
+}

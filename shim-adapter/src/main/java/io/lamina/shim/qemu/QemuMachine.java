@@ -1,0 +1,71 @@
+package io.lamina.shim.qemu;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A small machine for one image, as a command line of {@code qemu-system-x86_64} 8.0 or later: kernel and initramfs
+ * given, no firmware to choose, no network, the flattened device on vhost-user-blk, a virtio-serial port for the agent.
+ *
+ * <p>Everything that comes from the host's process arrives as an inherited descriptor, so that the machine has no path
+ * or socket name of its own and nothing of it can stay behind. Guest memory is a sealed memfd: vhost-user needs it
+ * shared, and our data plane asks that it cannot shrink.
+ *
+ * @param accelerator what runs the guest's code
+ * @param memoryMiB guest memory
+ * @param cpus virtual processors
+ * @param kernel path or {@code /dev/fd/N} of a bzImage
+ * @param initramfs path or {@code /dev/fd/N} of the guest image
+ * @param kernelArguments the kernel's command line
+ * @param imageFd a connected vhost-user socket
+ * @param agentFd a connected stream socket
+ */
+public record QemuMachine(
+        Accelerator accelerator,
+        int memoryMiB,
+        int cpus,
+        String kernel,
+        String initramfs,
+        String kernelArguments,
+        int imageFd,
+        int agentFd) {
+    /** Name of the virtio-serial port that the agent looks for. */
+    public static final String AGENT_PORT = "lamina.agent.0";
+
+    /** How guest code runs. */
+    public enum Accelerator {
+        KVM("host"),
+        // TCG's own widest processor: it knows SHA and AES instructions, which verity and signatures live on.
+        TCG("max");
+
+        private final String cpuModel;
+
+        Accelerator(String cpuModel) {
+            this.cpuModel = cpuModel;
+        }
+    }
+
+    /** The arguments, without the program's name. The console goes to the program's standard output. */
+    public List<String> arguments() {
+        List<String> line = new ArrayList<>();
+        add(line, "-no-user-config", "-nodefaults", "-no-reboot");
+        add(line, "-display", "none", "-monitor", "none", "-parallel", "none");
+        add(line, "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+        add(line, "-machine", "q35,usb=off,vmport=off,sata=off,memory-backend=ram");
+        add(line, "-accel", accelerator == Accelerator.KVM ? "kvm" : "tcg,thread=multi");
+        add(line, "-cpu", accelerator.cpuModel, "-smp", Integer.toString(cpus), "-m", memoryMiB + "M");
+        add(line, "-object", "memory-backend-memfd,id=ram,size=" + memoryMiB + "M,share=on,seal=on");
+        add(line, "-kernel", kernel, "-initrd", initramfs, "-append", kernelArguments);
+        add(line, "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console");
+        add(line, "-chardev", "socket,id=image,fd=" + imageFd);
+        add(line, "-device", "vhost-user-blk-pci,chardev=image,num-queues=1,queue-size=128");
+        add(line, "-chardev", "socket,id=agent,fd=" + agentFd, "-device", "virtio-serial-pci");
+        add(line, "-device", "virtserialport,chardev=agent,name=" + AGENT_PORT);
+        add(line, "-device", "virtio-rng-pci");
+        return List.copyOf(line);
+    }
+
+    private static void add(List<String> line, String... arguments) {
+        line.addAll(List.of(arguments));
+    }
+}

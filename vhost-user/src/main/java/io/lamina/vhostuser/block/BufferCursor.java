@@ -1,0 +1,124 @@
+package io.lamina.vhostuser.block;
+
+import io.lamina.linux.IoVectors;
+import io.lamina.vhostuser.virtqueue.DescriptorChain;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/** A position in the readable or the writable bytes of a chain, and how many of them are left. One thread at a time. */
+public final class BufferCursor {
+    private final DescriptorChain chain;
+    private int place;
+    private long inPlace;
+    private long leftBytes;
+
+    BufferCursor(DescriptorChain chain) {
+        this.chain = chain;
+    }
+
+    /** Goes to the start of the readable bytes. */
+    void toReadable() {
+        place = 0;
+        inPlace = 0;
+        leftBytes = chain.readableBytes();
+    }
+
+    /** Goes to the start of the writable bytes. */
+    void toWritable() {
+        place = chain.readable();
+        inPlace = 0;
+        leftBytes = chain.writableBytes();
+    }
+
+    /** Ends the bytes earlier. */
+    void shortenTo(long lengthBytes) {
+        leftBytes = Math.min(leftBytes, lengthBytes);
+    }
+
+    /** Bytes from the position to the end. */
+    public long leftBytes() {
+        return leftBytes;
+    }
+
+    /** Lists the memory of the next bytes, at most {@code lengthBytes} and as many as there are vectors. */
+    public void gather(IoVectors vectors, long lengthBytes) {
+        vectors.clear();
+        int at = place;
+        long from = inPlace;
+        long left = Math.min(lengthBytes, leftBytes);
+        while (left > 0 && !vectors.isFull()) {
+            long bytes = Math.min(left, chain.length(at) - from);
+            vectors.add(chain.memory(at).address() + chain.offset(at) + from, bytes);
+            left -= bytes;
+            from = 0;
+            at++;
+        }
+    }
+
+    /** Fills the next bytes with zeroes, without moving on. */
+    public void zero(long lengthBytes) {
+        int at = place;
+        long from = inPlace;
+        for (long left = lengthBytes; left > 0; ) {
+            long bytes = Math.min(left, chain.length(at) - from);
+            chain.memory(at).asSlice(chain.offset(at) + from, bytes).fill((byte) 0);
+            left -= bytes;
+            from = 0;
+            at++;
+        }
+    }
+
+    /** Copies into the next bytes, without moving on. */
+    public void copyFrom(MemorySegment source, long sourceOffset, long lengthBytes) {
+        int at = place;
+        long from = inPlace;
+        for (long done = 0; done < lengthBytes; ) {
+            long bytes = Math.min(lengthBytes - done, chain.length(at) - from);
+            MemorySegment.copy(
+                    source,
+                    ValueLayout.JAVA_BYTE,
+                    sourceOffset + done,
+                    chain.memory(at),
+                    ValueLayout.JAVA_BYTE,
+                    chain.offset(at) + from,
+                    bytes);
+            done += bytes;
+            from = 0;
+            at++;
+        }
+    }
+
+    /** Copies the next bytes out, without moving on. */
+    public void copyTo(MemorySegment target, long targetOffset, long lengthBytes) {
+        int at = place;
+        long from = inPlace;
+        for (long done = 0; done < lengthBytes; ) {
+            long bytes = Math.min(lengthBytes - done, chain.length(at) - from);
+            MemorySegment.copy(
+                    chain.memory(at),
+                    ValueLayout.JAVA_BYTE,
+                    chain.offset(at) + from,
+                    target,
+                    ValueLayout.JAVA_BYTE,
+                    targetOffset + done,
+                    bytes);
+            done += bytes;
+            from = 0;
+            at++;
+        }
+    }
+
+    /** Moves on by at most {@link #leftBytes}. */
+    void advance(long bytes) {
+        leftBytes -= bytes;
+        for (long left = bytes; left > 0; ) {
+            long step = Math.min(left, chain.length(place) - inPlace);
+            left -= step;
+            inPlace += step;
+            if (inPlace == chain.length(place)) {
+                place++;
+                inPlace = 0;
+            }
+        }
+    }
+}

@@ -1,0 +1,259 @@
+package io.lamina.vhostuser.server;
+
+import io.lamina.linux.EventFd;
+import io.lamina.linux.FdStatus;
+import io.lamina.linux.OwnedFd;
+import io.lamina.linux.SystemCallException;
+import io.lamina.vhostuser.memory.GuestMemory;
+import io.lamina.vhostuser.protocol.Request.VringAddresses;
+import io.lamina.vhostuser.protocol.VhostUserException;
+import io.lamina.vhostuser.virtqueue.SplitVirtqueue;
+import java.io.IOException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a front-end has said about one ring, in any order, and the worker that serves it while it is in operation:
+ * section "Ring states" of vhost-user.rst. The ring starts when size, addresses and kick are known, and stops with
+ * {@code GET_VRING_BASE}; while it is started and not enabled its worker is paused.
+ */
+final class Ring implements QueueWorker.Listener {
+    private static final System.Logger LOG = System.getLogger(Ring.class.getName());
+
+    private final DeviceContext device;
+    private final int index;
+
+    private int size;
+    private SplitVirtqueue.Base base = new SplitVirtqueue.Base.FromUsedRing();
+    private @Nullable VringAddresses addresses;
+    private @Nullable OwnedFd kick;
+    private @Nullable OwnedFd call;
+    private @Nullable OwnedFd err;
+    private EventLoop.@Nullable Watch kickWatch;
+    private boolean enabled;
+    private @Nullable QueueWorker worker;
+
+    Ring(DeviceContext device, int index) {
+        this.device = device;
+        this.index = index;
+    }
+
+    void setSize(long num) throws VhostUserException {
+        if (!SplitVirtqueue.isLegalSize(num)) {
+            throw new VhostUserException("SET_VRING_NUM: ring " + index + " of " + num
+                    + " descriptors; a power of two up to " + SplitVirtqueue.MAX_SIZE + " is accepted");
+        }
+        refuseWhileRunning("SET_VRING_NUM");
+        size = (int) num;
+    }
+
+    void setBase(long num) throws VhostUserException {
+        if (num > 0xffff) {
+            throw new VhostUserException("SET_VRING_BASE: ring " + index + " has base " + num + ", above 65535");
+        }
+        refuseWhileRunning("SET_VRING_BASE");
+        base = new SplitVirtqueue.Base.Available((int) num);
+    }
+
+    void setAddresses(VringAddresses given) throws VhostUserException {
+        if (worker != null) {
+            // The same ring again, with dirty logging switched on or off.
+            VringAddresses present = addresses;
+            if (present == null
+                    || present.descriptor() != given.descriptor()
+                    || present.used() != given.used()
+                    || present.available() != given.available()) {
+                throw new VhostUserException("SET_VRING_ADDR: ring " + index + " is in operation");
+            }
+        }
+        addresses = given;
+    }
+
+    /** Takes over the descriptor by which the driver wakes the device. */
+    void setKick(OwnedFd fd) throws IOException {
+        closeUnless(isSignal(fd), fd, "SET_VRING_KICK");
+        closeKick();
+        kick = fd;
+        QueueWorker running = worker;
+        if (running != null) {
+            watchKick(running);
+            running.wake();
+        }
+    }
+
+    /** Takes over the descriptor by which the device wakes the driver; null when the driver polls. */
+    void setCall(@Nullable OwnedFd fd) throws IOException {
+        if (fd != null) {
+            closeUnless(isSignal(fd), fd, "SET_VRING_CALL");
+            fd.setNonBlocking();
+        }
+        if (call != null) {
+            call.close();
+        }
+        call = fd;
+    }
+
+    /** Takes over the descriptor by which the device says that the ring is broken; null when nobody listens. */
+    void setErr(@Nullable OwnedFd fd) throws IOException {
+        if (fd != null) {
+            closeUnless(isSignal(fd), fd, "SET_VRING_ERR");
+            fd.setNonBlocking();
+        }
+        if (err != null) {
+            err.close();
+        }
+        err = fd;
+    }
+
+    void setEnabled(boolean enable) {
+        enabled = enable;
+        QueueWorker running = worker;
+        if (running != null) {
+            if (enable) {
+                running.resume();
+            } else {
+                running.pause(() -> {});
+            }
+        }
+    }
+
+    /**
+     * Puts the ring into operation when everything is there.
+     *
+     * @throws VhostUserException when everything is there and something of it is wrong
+     */
+    void startIfReady(GuestMemory memory, long features) throws IOException {
+        VringAddresses where = addresses;
+        if (worker != null || size == 0 || where == null || kick == null) {
+            return;
+        }
+        QueueWorker started = new QueueWorker(device, new SplitVirtqueue(memory, size, where, base, features), this);
+        watchKick(started);
+        worker = started;
+        if (enabled) {
+            // Requests may be waiting that nobody will kick for again.
+            started.wake();
+        } else {
+            started.pause(() -> {});
+        }
+    }
+
+    /** Stops serving for a while, and calls back when no chain is under way. */
+    void quiesce(Runnable idle) {
+        QueueWorker running = worker;
+        if (running == null) {
+            idle.run();
+        } else {
+            running.pause(idle);
+        }
+    }
+
+    /** After {@link #quiesce}: goes on in changed memory, or waits for new addresses when its own have gone. */
+    void restart(GuestMemory memory, long features) throws IOException {
+        if (worker == null) {
+            return;
+        }
+        detach();
+        try {
+            startIfReady(memory, features);
+        } catch (VhostUserException gone) {
+            addresses = null;
+        }
+    }
+
+    /** After {@link #quiesce}: takes the ring out of operation, where it can go on later in other memory. */
+    void detach() {
+        QueueWorker running = worker;
+        if (running != null) {
+            base = new SplitVirtqueue.Base.Available(running.queue().nextAvailable());
+            worker = null;
+            cancelWatch();
+        }
+    }
+
+    /** After {@link #quiesce}: {@code GET_VRING_BASE}. Answers where another back-end goes on. */
+    int stop() {
+        detach();
+        int next = base instanceof SplitVirtqueue.Base.Available(int available) ? available : 0;
+        closeFds();
+        return next;
+    }
+
+    /** After {@link #quiesce}: back to how a connection starts. */
+    void reset() {
+        stop();
+        base = new SplitVirtqueue.Base.FromUsedRing();
+        size = 0;
+        addresses = null;
+        enabled = false;
+    }
+
+    @Override
+    public void interrupt() {
+        OwnedFd fd = call;
+        if (fd != null) {
+            EventFd.signal(fd);
+        }
+    }
+
+    @Override
+    public void broken(String why) {
+        LOG.log(System.Logger.Level.WARNING, "ring {0} is broken: {1}", index, why);
+        OwnedFd fd = err;
+        if (fd != null) {
+            EventFd.signal(fd);
+        }
+    }
+
+    private void watchKick(QueueWorker running) throws IOException {
+        OwnedFd fd = kick;
+        if (fd != null) {
+            kickWatch = device.loop().watch(fd, running::wake);
+        }
+    }
+
+    private void closeFds() {
+        closeKick();
+        if (call != null) {
+            call.close();
+            call = null;
+        }
+        if (err != null) {
+            err.close();
+            err = null;
+        }
+    }
+
+    private void closeKick() {
+        cancelWatch();
+        if (kick != null) {
+            kick.close();
+            kick = null;
+        }
+    }
+
+    private void cancelWatch() {
+        if (kickWatch != null) {
+            kickWatch.cancel();
+            kickWatch = null;
+        }
+    }
+
+    private void refuseWhileRunning(String request) throws VhostUserException {
+        if (worker != null) {
+            throw new VhostUserException(request + ": ring " + index + " is in operation");
+        }
+    }
+
+    /** An eventfd or a pipe: what can be waited for and written without waiting. */
+    private static boolean isSignal(OwnedFd fd) throws SystemCallException {
+        FdStatus status = FdStatus.of(fd);
+        return status.isAnonymousInode() || status.isPipe();
+    }
+
+    private void closeUnless(boolean good, OwnedFd fd, String request) throws VhostUserException {
+        if (!good) {
+            fd.close();
+            throw new VhostUserException(request + ": the descriptor for ring " + index + " is no eventfd");
+        }
+    }
+}
