@@ -110,7 +110,8 @@ class JsonParserTest {
             } catch (CorruptImageException refused) {
                 assertTrue(refused.getMessage().startsWith("text at byte "), refused.getMessage());
             } catch (RuntimeException | Error escaped) {
-                throw new AssertionError("round " + round + ": " + HexFormat.of().formatHex(mutated), escaped);
+                throw new AssertionError(
+                        "round " + round + ": " + HexFormat.of().formatHex(mutated), escaped);
             }
         }
         assertTrue(taken > 300, taken + " taken");
