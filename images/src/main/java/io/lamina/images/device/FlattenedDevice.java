@@ -6,6 +6,8 @@ import io.lamina.images.verity.VerityGeometry;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -100,6 +102,33 @@ public final class FlattenedDevice {
         block.put(at, (byte) ~block.get(at));
         Extent patch = new Extent.MemoryExtent(blockStart, block.flip());
         return new FlattenedDevice(Extents.replaced(extents, patch), geometry, dataBlocks, rootHash);
+    }
+
+    /**
+     * This device with all that is in no file written to {@code file}, zeroes as holes: the same bytes elsewhere. For
+     * descriptions that can name nothing but files.
+     *
+     * @param file is made, or emptied first
+     */
+    public FlattenedDevice withRestIn(Path file) throws IOException {
+        List<Extent> stored = new ArrayList<>();
+        try (FileChannel target = FileChannel.open(
+                file, StandardOpenOption.WRITE, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING)) {
+            long end = 0;
+            for (Extent extent : extents) {
+                if (extent instanceof Extent.FileExtent) {
+                    stored.add(extent);
+                    continue;
+                }
+                if (extent instanceof Extent.MemoryExtent memory) {
+                    RawWriter.writeFully(target, memory.content(), end);
+                }
+                stored.add(new Extent.FileExtent(extent.startByte(), extent.lengthBytes(), file, end));
+                end += extent.lengthBytes();
+            }
+            RawWriter.extendTo(target, end);
+        }
+        return new FlattenedDevice(stored, geometry, dataBlocks, rootHash);
     }
 
     /** Writes the device to {@code target}, from its byte 0 on; zeroes become holes. Anything there before is lost. */

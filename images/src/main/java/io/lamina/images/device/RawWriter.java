@@ -40,7 +40,8 @@ final class RawWriter {
         }
     }
 
-    private static void writeFully(FileChannel target, ByteBuffer content, long startByte) throws IOException {
+    /** Writes all of {@code content}, a buffer at its position 0, from {@code startByte} on. */
+    static void writeFully(FileChannel target, ByteBuffer content, long startByte) throws IOException {
         while (content.hasRemaining()) {
             target.write(content, startByte + content.position());
         }

@@ -36,7 +36,7 @@ final class Pem {
                 throw new InvalidKeySpecException("a PEM line that begins with \"" + BEGIN + "\" and does not end");
             }
             String label = characters.substring(at + BEGIN.length(), labelEnd);
-            int end = characters.indexOf(END + label + DASHES, labelEnd);
+            int end = characters.indexOf(END + label + DASHES, labelEnd + DASHES.length());
             if (end < 0) {
                 throw new InvalidKeySpecException("a PEM block that begins at byte " + at + " and does not end");
             }

@@ -45,7 +45,7 @@ enum SignatureAlgorithm {
     /** The public key in {@code der}, a SubjectPublicKeyInfo, made anew so that one key has one encoding. */
     PublicKey publicKey(byte[] der) throws GeneralSecurityException {
         PublicKey key = keyFactory().generatePublic(new X509EncodedKeySpec(der));
-        return switch (this) {
+        PublicKey canonical = switch (this) {
             case ED25519 -> {
                 EdECPublicKey edwards = (EdECPublicKey) key;
                 if (edwards.getPoint().getY().compareTo(ED25519_FIELD) >= 0) {
@@ -60,6 +60,8 @@ enum SignatureAlgorithm {
                 yield keyFactory().generatePublic(new ECPublicKeySpec(elliptic.getW(), p256()));
             }
         };
+        signature().initVerify(canonical); // refuses a point that is not on the curve
+        return canonical;
     }
 
     /** The private key in {@code der}, a PKCS#8 PrivateKeyInfo. */

@@ -102,7 +102,7 @@ public final class StatementPayload {
         predicate.put("layers", layers);
         predicate.put("upperLayer", statement.upperLayer().text());
         predicate.put("verity", verity(statement.verity()));
-        if (!statement.validity().equals(Validity.UNLIMITED)) {
+        if (!statement.validity().equals(Validity.ALWAYS)) {
             Map<String, Object> validity = new TreeMap<>();
             statement.validity().notBefore().ifPresent(instant -> validity.put("notBefore", instant.toString()));
             statement.validity().notAfter().ifPresent(instant -> validity.put("notAfter", instant.toString()));
@@ -190,7 +190,7 @@ public final class StatementPayload {
 
     private static Validity validity(@Nullable JsonValue value) throws CorruptImageException {
         if (value == null) {
-            return Validity.UNLIMITED;
+            return Validity.ALWAYS;
         }
         JsonObject validity = value.object();
         validity.refuseUnknown(Set.of("notBefore", "notAfter"));

@@ -32,6 +32,11 @@ public final class StatementVerifier {
             throw new IllegalArgumentException(
                     "a threshold of " + threshold + " with " + keys.keys().size() + " keys");
         }
+        return StatementPayload.read(verifiedPayload(envelope, keys, threshold));
+    }
+
+    /** As {@link #verify}, up to the payload's own bytes. More may be asked for than there are keys: never enough. */
+    static byte[] verifiedPayload(byte[] envelope, TrustedKeys keys, int threshold) throws StatementRefusedException {
         Envelope opened = open(envelope);
         int signers = countSigners(opened, keys, threshold);
         if (signers < threshold) {
@@ -41,7 +46,7 @@ public final class StatementVerifier {
                     "those of " + signers + ", among " + opened.signatures().size() + " signatures");
         }
         checkPayloadType(opened);
-        return StatementPayload.read(opened.payload());
+        return opened.payload();
     }
 
     /** The envelope in {@code bytes}, of which nothing is verified. */

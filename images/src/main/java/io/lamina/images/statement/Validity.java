@@ -12,7 +12,7 @@ import java.util.Optional;
  */
 public record Validity(Optional<Instant> notBefore, Optional<Instant> notAfter) {
     /** Always. */
-    public static final Validity UNLIMITED = new Validity(Optional.empty(), Optional.empty());
+    public static final Validity ALWAYS = new Validity(Optional.empty(), Optional.empty());
 
     /** Checks the order and that no part of a second would be lost in writing. */
     public Validity {
@@ -27,6 +27,13 @@ public record Validity(Optional<Instant> notBefore, Optional<Instant> notAfter) 
     public boolean covers(Instant instant) {
         return !(notBefore.isPresent() && instant.isBefore(notBefore.get()))
                 && !(notAfter.isPresent() && instant.isAfter(notAfter.get()));
+    }
+
+    /** Both ends, in words. */
+    @Override
+    public String toString() {
+        return notBefore.map(Instant::toString).orElse("any time") + " to "
+                + notAfter.map(Instant::toString).orElse("any time");
     }
 
     private static void checkWholeSecond(Optional<Instant> instant) {

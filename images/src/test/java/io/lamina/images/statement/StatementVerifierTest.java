@@ -154,7 +154,7 @@ final class StatementVerifierTest {
         TrustedKeys keys = Statements.trust(ed25519);
         assertEquals(Statements.sample(), StatementVerifier.verify(envelope, keys, 1));
         for (int at = 0; at < envelope.length; at++) {
-            for (int bit = 0; bit < 8; bit++) {
+            for (int bit : new int[] {at % 8, (at + 5) % 8}) {
                 byte[] changed = envelope.clone();
                 changed[at] ^= (byte) (1 << bit);
                 String where = "byte " + at + " bit " + bit;

@@ -12,7 +12,7 @@ final class Statements {
     private Statements() {}
 
     static ImageStatement sample() {
-        return statement(Validity.UNLIMITED);
+        return statement(Validity.ALWAYS);
     }
 
     static ImageStatement statement(Validity validity) {
