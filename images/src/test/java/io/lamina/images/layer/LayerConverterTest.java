@@ -106,7 +106,9 @@ class LayerConverterTest {
         assertEquals("CHARACTER_DEVICE 0000 0:0 0.000000000 links 1 device 0x0", tree.get("gone"));
         assertTrue(tree.get("dir").contains("trusted.overlay.opaque=y"), tree.get("dir"));
         assertTrue(tree.get("dir").contains("trusted.lamina.implied="), tree.get("dir"));
-        assertEquals("DIRECTORY 0755 0:0 7.000000000 links 3 trusted.overlay.opaque=y", tree.get(""));
+        assertEquals(
+                "DIRECTORY 0755 0:0 7.000000000 links 3 trusted.overlay.opaque=y trusted.overlay.origin=",
+                tree.get(""));
     }
 
     @Test
