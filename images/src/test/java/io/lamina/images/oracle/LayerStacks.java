@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
+import java.util.function.Predicate;
 
 /**
  * Makes random stacks of layers that act on each other: few names, so that layers meet in them; everything that OCI
@@ -40,6 +41,7 @@ public final class LayerStacks {
     private final Set<String> directories = new HashSet<>();
     private final Set<String> everNoDirectory = new HashSet<>();
     private final Set<String> hidden = new HashSet<>();
+    private final Set<String> opaque = new HashSet<>();
 
     private LayerStacks(long seed, Judge judge) {
         this.random = new SplittableRandom(seed);
@@ -68,6 +70,7 @@ public final class LayerStacks {
         directories.clear();
         everNoDirectory.clear();
         hidden.clear();
+        opaque.clear();
         if (random.nextInt(2) == 0) {
             add("", new Body.Directory());
         }
@@ -214,7 +217,11 @@ public final class LayerStacks {
     private void parents(String path) {
         for (int slash = path.indexOf('/'); slash >= 0; slash = path.indexOf('/', slash + 1)) {
             String ancestor = path.substring(0, slash);
-            if (!directories.contains(ancestor) && random.nextDouble() < explicitParents) {
+            // umoci changes the time of the directory in which it invents another one.
+            boolean invented = judge == Judge.UMOCI
+                    && (!(below.at(ancestor) instanceof Body.Directory)
+                            || opaque.stream().anyMatch(above(ancestor)));
+            if (!directories.contains(ancestor) && (invented || random.nextDouble() < explicitParents)) {
                 add(ancestor, new Body.Directory());
             }
             directories.add(ancestor);
@@ -260,7 +267,13 @@ public final class LayerStacks {
         if (directory.isEmpty() && random.nextInt(4) != 0) {
             return;
         }
+        // umoci empties directories below as well, and leaves them with the time of that.
+        boolean usedBelow = directories.stream().anyMatch(other -> above(other).test(directory));
+        if (judge == Judge.UMOCI && usedBelow) {
+            return;
+        }
         if (usableParents(child(directory, "x"), judge == Judge.UMOCI)) {
+            opaque.add(directory);
             mark(directory, LayerEntry.OPAQUE_WHITEOUT);
         }
         if (judge == Judge.OVERLAYFS && random.nextInt(10) == 0) {
@@ -293,6 +306,10 @@ public final class LayerStacks {
 
     private static String child(String directory, String name) {
         return directory.isEmpty() ? name : directory + "/" + name;
+    }
+
+    private static Predicate<String> above(String path) {
+        return directory -> !path.isEmpty() && (directory.isEmpty() || path.startsWith(directory + "/"));
     }
 
     private static String parentOf(String path) {

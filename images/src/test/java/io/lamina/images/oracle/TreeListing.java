@@ -23,6 +23,7 @@ import java.util.Collections;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
@@ -106,10 +107,20 @@ public record TreeListing(SortedMap<String, TreeEntry> entries) {
             Object is = field.of(found);
             if (!wanted.equals(is)
                     && Arrays.stream(exemptions).noneMatch(exemption -> exemption.covers(field, path, expected))) {
-                lines.add(shown(path) + ": " + field + " is " + shown(is.toString()) + ", should be "
-                        + shown(wanted.toString()));
+                lines.add(shown(path) + ": " + field + difference(wanted, is));
             }
         }
+    }
+
+    private static String difference(Object wanted, Object is) {
+        if (wanted instanceof SortedMap<?, ?> wantedMap && is instanceof SortedMap<?, ?> isMap) {
+            Map<Object, Object> less = new LinkedHashMap<>(wantedMap);
+            Map<Object, Object> more = new LinkedHashMap<>(isMap);
+            less.entrySet().removeAll(isMap.entrySet());
+            more.entrySet().removeAll(wantedMap.entrySet());
+            return " has " + shown(more.toString()) + ", should have " + shown(less.toString());
+        }
+        return " is " + shown(is.toString()) + ", should be " + shown(wanted.toString());
     }
 
     private static String parent(String path) {
