@@ -1,0 +1,179 @@
+package io.lamina.images.erofs;
+
+import io.lamina.images.verity.LeafHasher;
+import io.lamina.images.verity.VerityGeometry;
+import java.io.IOException;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Writes an image from front to back in large pieces, with the level-0 dm-verity hash of each block where they are
+ * wanted. The head, which holds the superblock, is left out and comes last, when everything about the image is known.
+ * Numbers are little endian. One thread at a time.
+ */
+public final class BlobOutput {
+    /** Images are padded to a multiple of it, so that layers start on whole hash blocks: 128 blocks of 4 KiB. */
+    public static final int PADDING_BYTES = 512 << 10;
+
+    private static final int BUFFER_BYTES = 1 << 20;
+    private static final VarHandle SHORT = MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final VarHandle INT = MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+
+    private final FileChannel blob;
+    private final @Nullable FileChannel leaves;
+    private final LeafHasher hasher = new LeafHasher(VerityGeometry.STANDARD);
+    private final int blockSizeBytes;
+    private final int headBytes;
+    private final byte[] buffer = new byte[BUFFER_BYTES];
+    private final byte[] hashes =
+            new byte[BUFFER_BYTES / VerityGeometry.STANDARD.dataBlockSizeBytes() * VerityGeometry.HASH_BYTES];
+    /** The image's byte that the buffer starts with; a multiple of the buffer's and of verity's block size. */
+    private long bufferStart;
+
+    private int used;
+
+    /**
+     * @param blob takes the image from its start; what it held before is dropped
+     * @param leaves takes {@link VerityGeometry#HASH_BYTES} bytes for each block of {@link VerityGeometry#STANDARD}
+     * @param headBytes left out in front, a multiple of the block size
+     */
+    public BlobOutput(FileChannel blob, @Nullable FileChannel leaves, int blockSizeBytes, int headBytes)
+            throws IOException {
+        this.blob = blob;
+        this.leaves = leaves;
+        this.blockSizeBytes = blockSizeBytes;
+        this.headBytes = headBytes;
+        blob.truncate(0);
+        if (leaves != null) {
+            leaves.truncate(0);
+        }
+        bufferStart = headBytes;
+    }
+
+    /** Where the next byte goes, counted from the image's start. */
+    public long positionBytes() {
+        return bufferStart + used;
+    }
+
+    /** The block that the next byte belongs to; for a position at a block's start. */
+    public long positionBlock() {
+        return positionBytes() / blockSizeBytes;
+    }
+
+    /** The buffer to fill, from {@link #room} on. */
+    public byte[] buffer() {
+        return buffer;
+    }
+
+    /** Makes room for at least {@code bytes}, 64 KiB at most, and says where in {@link #buffer} it is. */
+    public int room(int bytes) throws IOException {
+        if (BUFFER_BYTES - used < bytes) {
+            flush();
+        }
+        return used;
+    }
+
+    /** Takes {@code bytes} that were put into the room. */
+    public void advance(int bytes) {
+        used += bytes;
+    }
+
+    void putByte(int value) throws IOException {
+        buffer[room(Byte.BYTES)] = (byte) value;
+        used += Byte.BYTES;
+    }
+
+    void putShort(int value) throws IOException {
+        SHORT.set(buffer, room(Short.BYTES), (short) value);
+        used += Short.BYTES;
+    }
+
+    void putInt(int value) throws IOException {
+        INT.set(buffer, room(Integer.BYTES), value);
+        used += Integer.BYTES;
+    }
+
+    void putLong(long value) throws IOException {
+        LONG.set(buffer, room(Long.BYTES), value);
+        used += Long.BYTES;
+    }
+
+    /** Writes bytes. */
+    public void put(byte[] bytes, int start, int length) throws IOException {
+        int done = 0;
+        while (done < length) {
+            int count = Math.min(length - done, BUFFER_BYTES - room(1));
+            System.arraycopy(bytes, start + done, buffer, used, count);
+            used += count;
+            done += count;
+        }
+    }
+
+    /** Writes zeroes. */
+    public void putZeroes(long count) throws IOException {
+        long left = count;
+        while (left > 0) {
+            int run = (int) Math.min(left, BUFFER_BYTES - room(1));
+            Arrays.fill(buffer, used, used + run, (byte) 0);
+            used += run;
+            left -= run;
+        }
+    }
+
+    /** Writes zeroes up to the image's byte {@code end}. */
+    void padTo(long end) throws IOException {
+        putZeroes(end - positionBytes());
+    }
+
+    /** Writes zeroes up to the start of a block. */
+    public void padBlock() throws IOException {
+        putZeroes(-positionBytes() & (blockSizeBytes - 1));
+    }
+
+    /** {@code blocks} rounded up as images are padded. */
+    static long paddedBlocks(long blocks, int blockBits) {
+        long unit = PADDING_BYTES >> blockBits;
+        return (blocks + unit - 1) / unit * unit;
+    }
+
+    /** Pads the image, writes what is left, and then the head. */
+    void finish(byte[] head) throws IOException {
+        putZeroes(-positionBytes() & (PADDING_BYTES - 1));
+        flush();
+        write(head, headBytes, 0);
+    }
+
+    /** Writes whole blocks and keeps the rest. */
+    private void flush() throws IOException {
+        int whole = used & -VerityGeometry.STANDARD.dataBlockSizeBytes();
+        write(buffer, whole, bufferStart);
+        System.arraycopy(buffer, whole, buffer, 0, used - whole);
+        bufferStart += whole;
+        used -= whole;
+    }
+
+    private void write(byte[] bytes, int length, long at) throws IOException {
+        writeFully(blob, ByteBuffer.wrap(bytes, 0, length), at);
+        FileChannel level0 = leaves;
+        if (level0 == null) {
+            return;
+        }
+        int verityBlock = VerityGeometry.STANDARD.dataBlockSizeBytes();
+        hasher.hash(ByteBuffer.wrap(bytes, 0, length), hashes, 0);
+        int hashBytes = length / verityBlock * VerityGeometry.HASH_BYTES;
+        writeFully(level0, ByteBuffer.wrap(hashes, 0, hashBytes), at / verityBlock * VerityGeometry.HASH_BYTES);
+    }
+
+    private static void writeFully(FileChannel file, ByteBuffer bytes, long at) throws IOException {
+        long position = at;
+        while (bytes.hasRemaining()) {
+            position += file.write(bytes, position);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+package io.lamina.images.erofs;
+
+import java.io.IOException;
+import java.util.Arrays;
+
+/**
+ * Walks the entries of a directory in their order, and refuses what a directory must not be: unsorted, without
+ * {@code .} or {@code ..}, with names that no path can hold. One thread at a time, as the image itself.
+ */
+public final class DirentCursor {
+    private final ErofsImage image;
+    private final Inode directory;
+    private final WalkBudget walk;
+    private final int blockSizeBytes;
+
+    private long nextBlock;
+    private long blockStartByte;
+    private int blockBytes;
+    private int entriesInBlock;
+    private int nextEntry;
+    private int nameStart;
+
+    private byte[] name = new byte[0];
+    private long nid;
+    private boolean sawSelf;
+    private boolean sawParent;
+
+    DirentCursor(ErofsImage image, Inode directory, WalkBudget walk) {
+        this.image = image;
+        this.directory = directory;
+        this.walk = walk;
+        this.blockSizeBytes = image.superblock().areas().blockSizeBytes();
+    }
+
+    /** The current entry's name; a fresh array. */
+    public byte[] name() {
+        return name;
+    }
+
+    /** The current entry's node id. */
+    public long nid() {
+        return nid;
+    }
+
+    /**
+     * Goes to the next entry that is neither {@code .} nor {@code ..}.
+     *
+     * @return whether there is one
+     */
+    public boolean next() throws IOException {
+        while (true) {
+            if (nextEntry == entriesInBlock && !enterBlock()) {
+                if (!sawSelf || !sawParent) {
+                    throw corrupt(directory.place().startByte(), "entry . or .. is missing");
+                }
+                return false;
+            }
+            readEntry();
+            if (!Directory.isDotOrDotDot(name)) {
+                return true;
+            }
+            if (name.length == 2) {
+                sawParent = true;
+            } else if (nid == directory.place().nid()) {
+                sawSelf = true;
+            } else {
+                throw corrupt(blockStartByte, "entry . leads to inode " + nid);
+            }
+        }
+    }
+
+    private boolean enterBlock() throws IOException {
+        long start = nextBlock * blockSizeBytes;
+        if (start >= directory.data().sizeBytes()) {
+            return false;
+        }
+        blockBytes = (int) Math.min(blockSizeBytes, directory.data().sizeBytes() - start);
+        blockStartByte = image.flatContentByte(directory, nextBlock, blockBytes);
+        nextBlock++;
+        if (blockBytes < DirentBlocks.DIRENT_BYTES) {
+            throw corrupt(blockStartByte, "block of " + blockBytes + " bytes has no room for an entry");
+        }
+        int first = image.bytes().u16(blockStartByte + DirentBlocks.NAMEOFF);
+        if (first < DirentBlocks.DIRENT_BYTES || first >= blockBytes || first % DirentBlocks.DIRENT_BYTES != 0) {
+            throw corrupt(blockStartByte, "names start at " + first + " of " + blockBytes + " bytes");
+        }
+        entriesInBlock = first / DirentBlocks.DIRENT_BYTES;
+        nextEntry = 0;
+        nameStart = first;
+        walk.spend(directory, blockBytes);
+        return true;
+    }
+
+    private void readEntry() throws IOException {
+        ImageBytes bytes = image.bytes();
+        long dirent = blockStartByte + (long) nextEntry * DirentBlocks.DIRENT_BYTES;
+        nextEntry++;
+        boolean last = nextEntry == entriesInBlock;
+        int nameEnd = last ? blockBytes : bytes.u16(dirent + DirentBlocks.DIRENT_BYTES + DirentBlocks.NAMEOFF);
+        if (nameEnd <= nameStart || nameEnd > blockBytes) {
+            throw corrupt(dirent, "name from byte " + nameStart + " to " + nameEnd + " of a block of " + blockBytes);
+        }
+        int length = Math.min(nameEnd - nameStart, DirentBlocks.MAX_NAME_BYTES + 1);
+        byte[] read = new byte[length];
+        bytes.copy(blockStartByte + nameStart, read, 0, length);
+        int used = last ? indexOfNul(read) : length;
+        if (used == 0 || used > DirentBlocks.MAX_NAME_BYTES) {
+            throw corrupt(dirent, "name is empty or longer than 255 bytes");
+        }
+        if (used < length) {
+            read = Arrays.copyOf(read, used);
+        }
+        for (byte b : read) {
+            if (b == 0 || b == '/') {
+                throw corrupt(dirent, "name holds NUL or /");
+            }
+        }
+        if (name.length > 0 && Arrays.compareUnsigned(name, read) >= 0) {
+            throw corrupt(dirent, "names are not in ascending order");
+        }
+        name = read;
+        nid = bytes.i64(dirent);
+        nameStart = nameEnd;
+    }
+
+    private static int indexOfNul(byte[] bytes) {
+        int at = 0;
+        while (at < bytes.length && bytes[at] != 0) {
+            at++;
+        }
+        return at;
+    }
+
+    private IOException corrupt(long offset, String rule) {
+        return image.bytes().corrupt("directory of inode " + directory.place().nid(), offset, rule);
+    }
+}

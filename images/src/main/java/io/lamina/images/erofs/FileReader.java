@@ -1,0 +1,107 @@
+package io.lamina.images.erofs;
+
+import io.lamina.images.CorruptImageException;
+import io.lamina.images.UnsupportedImageException;
+import java.io.EOFException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+
+/** Reads the data of regular files. */
+final class FileReader {
+    private static final int COPY_BYTES = 64 << 10;
+
+    private final ErofsImage image;
+    private final ByteSource source;
+    private final long sourceBytes;
+    private final int blockBits;
+
+    FileReader(ErofsImage image, ByteSource source, long sourceBytes) {
+        this.image = image;
+        this.source = source;
+        this.sourceBytes = sourceBytes;
+        this.blockBits = image.superblock().areas().blockBits();
+    }
+
+    int read(Inode file, long offsetBytes, ByteBuffer into) throws IOException {
+        if (file.type() != FileType.REGULAR || offsetBytes < 0) {
+            throw new IllegalArgumentException("inode " + file.place().nid() + ", offset " + offsetBytes);
+        }
+        int done = 0;
+        long size = file.data().sizeBytes();
+        while (into.hasRemaining() && offsetBytes + done < size) {
+            long at = offsetBytes + done;
+            int wanted = (int) Math.min(into.remaining(), size - at);
+            done += switch (file.data().layout()) {
+                case FLAT_PLAIN, CHUNK_BASED -> readChunk(image.chunks(file), at, wanted, into);
+                case FLAT_INLINE -> readInline(file, at, wanted, into);
+                case COMPRESSED_FULL, COMPRESSED_COMPACT ->
+                    throw new UnsupportedImageException(
+                            image.name() + ": inode " + file.place().nid(), "compressed files are not read yet");
+            };
+        }
+        return done;
+    }
+
+    private int readInline(Inode file, long at, int wanted, ByteBuffer into) throws IOException {
+        long tailStart = file.data().sizeBytes() >> blockBits << blockBits;
+        if (at < tailStart) {
+            int count = (int) Math.min(wanted, tailStart - at);
+            copy(file, (file.data().startBlock() << blockBits) + at, count, into);
+            return count;
+        }
+        copy(file, image.inlineTailByte(file) + (at - tailStart), wanted, into);
+        return wanted;
+    }
+
+    private int readChunk(ChunkMap chunks, long at, int wanted, ByteBuffer into) throws IOException {
+        long chunkBytes = 1L << (chunks.chunkBlockBits() + blockBits);
+        int number = (int) (at / chunkBytes);
+        long inChunk = at % chunkBytes;
+        int count = (int) Math.min(wanted, chunkBytes - inChunk);
+        long index = chunks.index(number);
+        if (ChunkIndex.isHole(index)) {
+            for (int i = 0; i < count; i++) {
+                into.put((byte) 0);
+            }
+            return count;
+        }
+        int device = ChunkIndex.deviceId(index);
+        long base = 0;
+        if (device > 0) {
+            DeviceSlot slot = image.devices().get(device - 1);
+            if (ChunkIndex.startBlock(index) + chunks.blocks(number) > slot.blocks()) {
+                throw corrupt(chunks.inode(), "chunk " + number + " leaves device " + device);
+            }
+            base = slot.uniaddrBlock();
+        }
+        copy(chunks.inode(), ((base + ChunkIndex.startBlock(index)) << blockBits) + inChunk, count, into);
+        return count;
+    }
+
+    private void copy(Inode file, long sourceByte, int count, ByteBuffer into) throws IOException {
+        if (sourceByte > sourceBytes - count) {
+            throw corrupt(file, "data at byte " + sourceByte + " lies behind the end, byte " + sourceBytes);
+        }
+        try {
+            if (into.hasArray()) {
+                source.read(sourceByte, into.array(), into.arrayOffset() + into.position(), count);
+                into.position(into.position() + count);
+                return;
+            }
+            byte[] piece = new byte[Math.min(count, COPY_BYTES)];
+            for (int done = 0; done < count; done += piece.length) {
+                int length = Math.min(piece.length, count - done);
+                source.read(sourceByte + done, piece, 0, length);
+                into.put(piece, 0, length);
+            }
+        } catch (EOFException shrunk) {
+            CorruptImageException failure = corrupt(file, "the file became shorter while it was read");
+            failure.initCause(shrunk);
+            throw failure;
+        }
+    }
+
+    private CorruptImageException corrupt(Inode file, String rule) {
+        return image.bytes().corrupt("inode " + file.place().nid(), file.place().startByte(), rule);
+    }
+}

@@ -1,0 +1,186 @@
+package io.lamina.images.erofs;
+
+import io.lamina.images.CorruptImageException;
+import io.lamina.images.UnsupportedImageException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.UUID;
+import java.util.zip.CRC32C;
+
+/**
+ * The superblock, 128 bytes at byte 1024
+ * (<a href="https://github.com/torvalds/linux/blob/v6.18/fs/erofs/erofs_fs.h">struct erofs_super_block</a>).
+ *
+ * @param features what the image uses
+ * @param areas where its parts lie
+ * @param epoch the time of each compact inode
+ * @param devices how many further devices there are, and where their table is
+ * @param tree the root and the number of inodes
+ * @param uuid the image's name
+ */
+public record Superblock(Features features, Areas areas, Timestamp epoch, Devices devices, Tree tree, UUID uuid) {
+    /** Where the superblock starts, in bytes. */
+    public static final int START_BYTE = 1024;
+
+    /** Its size without extension slots, in bytes. */
+    public static final int BYTES = 128;
+
+    static final int MAGIC = 0xE0F5E1E2;
+    /** A sector is the least block, a page of x86 the largest; larger blocks do not mount there. */
+    static final int MIN_BLOCK_BITS = 9;
+
+    static final int MAX_BLOCK_BITS = 12;
+
+    private static final int CHECKSUM = 4;
+    private static final int FEATURE_COMPAT = 8;
+    private static final int BLKSZBITS = 12;
+    private static final int SB_EXTSLOTS = 13;
+    private static final int ROOT_NID = 14;
+    private static final int INOS = 16;
+    private static final int EPOCH = 24;
+    private static final int FIXED_NSEC = 32;
+    private static final int BLOCKS = 36;
+    private static final int META_BLKADDR = 40;
+    private static final int XATTR_BLKADDR = 44;
+    private static final int UUID_BYTES = 48;
+    private static final int FEATURE_INCOMPAT = 80;
+    private static final int EXTRA_DEVICES = 86;
+    private static final int DEVT_SLOTOFF = 88;
+    private static final int DIRBLKBITS = 90;
+    private static final int EXTSLOT_BYTES = 16;
+
+    /**
+     * The device table's place.
+     *
+     * @param count devices besides the primary, 0 to 65,535
+     * @param slotOffset its start in units of {@link DeviceSlot#BYTES}
+     */
+    public record Devices(int count, int slotOffset) {
+        /** No table. */
+        public static final Devices NONE = new Devices(0, 0);
+    }
+
+    /**
+     * The tree's numbers.
+     *
+     * @param rootNid the root directory's node id
+     * @param inodes inodes in the image, for statfs only
+     */
+    public record Tree(int rootNid, long inodes) {}
+
+    /** Reads and checks the superblock; order: length, magic, features, checksum, fields. */
+    static Superblock read(ImageBytes image) throws IOException {
+        image.check("superblock", START_BYTE, BYTES);
+        int magic = image.i32(START_BYTE);
+        if (magic != MAGIC) {
+            throw corrupt(image, 0, "magic is 0x%08x, not 0x%08x: no EROFS image".formatted(magic, MAGIC));
+        }
+        int blockBits = image.u8(START_BYTE + BLKSZBITS);
+        if (blockBits < MIN_BLOCK_BITS || blockBits > MAX_BLOCK_BITS) {
+            throw corrupt(image, BLKSZBITS, "log2 of the block size is " + blockBits + ", not 9 to 12");
+        }
+        Features features =
+                new Features(image.i32(START_BYTE + FEATURE_COMPAT), image.i32(START_BYTE + FEATURE_INCOMPAT));
+        int unknown = features.incompat() & ~Features.KNOWN_INCOMPAT;
+        if (unknown != 0) {
+            throw new UnsupportedImageException(
+                    image.name() + ": superblock", "incompatible features 0x%x are not known".formatted(unknown));
+        }
+        if (features.hasChecksum()) {
+            verifyChecksum(image, blockBits);
+        }
+        return readFields(image, features, blockBits);
+    }
+
+    private static Superblock readFields(ImageBytes image, Features features, int blockBits) throws IOException {
+        long extended = BYTES + (long) EXTSLOT_BYTES * image.u8(START_BYTE + SB_EXTSLOTS);
+        image.check("superblock", START_BYTE, extended);
+        if (image.u8(START_BYTE + DIRBLKBITS) != 0) {
+            throw corrupt(image, DIRBLKBITS, "dirblkbits is not 0");
+        }
+        long nanos = image.u32(START_BYTE + FIXED_NSEC);
+        if (nanos >= Timestamp.NANOS_PER_SECOND) {
+            throw corrupt(image, FIXED_NSEC, "nanoseconds are " + nanos);
+        }
+        Areas areas = new Areas(
+                blockBits,
+                image.u32(START_BYTE + BLOCKS),
+                image.u32(START_BYTE + META_BLKADDR),
+                image.u32(START_BYTE + XATTR_BLKADDR));
+        if (areas.lengthBytes() > image.endByte()) {
+            throw corrupt(
+                    image, BLOCKS, areas.blocks() + " blocks do not fit the file's " + image.endByte() + " bytes");
+        }
+        Devices devices = features.hasDeviceTable()
+                ? new Devices(image.u16(START_BYTE + EXTRA_DEVICES), image.u16(START_BYTE + DEVT_SLOTOFF))
+                : Devices.NONE;
+        byte[] uuid = new byte[16];
+        image.copy(START_BYTE + UUID_BYTES, uuid, 0, uuid.length);
+        ByteBuffer halves = ByteBuffer.wrap(uuid);
+        return new Superblock(
+                features,
+                areas,
+                new Timestamp(image.i64(START_BYTE + EPOCH), (int) nanos),
+                devices,
+                new Tree(image.u16(START_BYTE + ROOT_NID), image.i64(START_BYTE + INOS)),
+                new UUID(halves.getLong(), halves.getLong()));
+    }
+
+    private static void verifyChecksum(ImageBytes image, int blockBits) throws IOException {
+        int length = checksummedBytes(blockBits);
+        image.check("superblock", START_BYTE, length);
+        byte[] covered = new byte[length];
+        image.copy(START_BYTE, covered, 0, length);
+        int found = image.i32(START_BYTE + CHECKSUM);
+        int actual = checksum(covered, 0, length);
+        if (found != actual) {
+            throw corrupt(image, CHECKSUM, "checksum is 0x%08x, the bytes give 0x%08x".formatted(found, actual));
+        }
+    }
+
+    /**
+     * Writes the superblock into the first blocks of an image, and its checksum last: with 4 KiB blocks that covers the
+     * start of the device table too, which must be there by now.
+     */
+    void write(byte[] head) {
+        ByteBuffer out = ByteBuffer.wrap(head, START_BYTE, BYTES).slice().order(ByteOrder.LITTLE_ENDIAN);
+        out.putInt(0, MAGIC);
+        out.putInt(FEATURE_COMPAT, features.compat() | Features.SB_CHKSUM);
+        out.put(BLKSZBITS, (byte) areas.blockBits());
+        out.putShort(ROOT_NID, (short) tree.rootNid());
+        out.putLong(INOS, tree.inodes());
+        out.putLong(EPOCH, epoch.seconds());
+        out.putInt(FIXED_NSEC, epoch.nanos());
+        out.putInt(BLOCKS, (int) areas.blocks());
+        out.putInt(META_BLKADDR, (int) areas.metaBlock());
+        out.putInt(XATTR_BLKADDR, (int) areas.xattrBlock());
+        ByteBuffer.wrap(head, START_BYTE + UUID_BYTES, 16)
+                .putLong(uuid.getMostSignificantBits())
+                .putLong(uuid.getLeastSignificantBits());
+        out.putInt(FEATURE_INCOMPAT, features.incompat());
+        out.putShort(EXTRA_DEVICES, (short) devices.count());
+        out.putShort(DEVT_SLOTOFF, (short) devices.slotOffset());
+        out.putInt(CHECKSUM, checksum(head, START_BYTE, checksummedBytes(areas.blockBits())));
+    }
+
+    /** From the superblock to the end of its block; where it starts a block, that block. */
+    private static int checksummedBytes(int blockBits) {
+        int blockSizeBytes = 1 << blockBits;
+        return blockSizeBytes > START_BYTE ? blockSizeBytes - START_BYTE : blockSizeBytes;
+    }
+
+    /** CRC-32C with the field itself as zero and without the final inversion. */
+    private static int checksum(byte[] bytes, int start, int length) {
+        CRC32C crc = new CRC32C();
+        crc.update(bytes, start, CHECKSUM);
+        crc.update(new byte[Integer.BYTES], 0, Integer.BYTES);
+        int after = CHECKSUM + Integer.BYTES;
+        crc.update(bytes, start + after, length - after);
+        return ~(int) crc.getValue();
+    }
+
+    private static CorruptImageException corrupt(ImageBytes image, int field, String rule) {
+        return image.corrupt("superblock", START_BYTE + (long) field, rule);
+    }
+}

@@ -1,0 +1,87 @@
+package io.lamina.images.erofs;
+
+import io.lamina.images.UnsupportedImageException;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/** Reads the attributes of an inode, see {@link XattrBody} and {@link Xattr} for their places. */
+final class XattrReader {
+    private static final int LONG_PREFIX = 0x80;
+
+    private final ErofsImage image;
+    private final ImageBytes bytes;
+    private final Map<Integer, Xattr> sharedById;
+
+    XattrReader(ErofsImage image, Map<Integer, Xattr> sharedById) {
+        this.image = image;
+        this.bytes = image.bytes();
+        this.sharedById = sharedById;
+    }
+
+    Xattrs read(Inode inode) throws IOException {
+        long start = inode.place().xattrStartByte();
+        long end = start + inode.place().xattrBytes();
+        int sharedCount = bytes.u8(start + XattrBody.SHARED_COUNT);
+        long at = start + XattrBody.HEADER_BYTES;
+        if (at + (long) sharedCount * XattrBody.ID_BYTES > end) {
+            throw corrupt(inode, start, sharedCount + " shared attributes do not fit the body");
+        }
+        List<Xattr> found = new ArrayList<>();
+        for (int i = 0; i < sharedCount; i++) {
+            found.add(shared(inode, bytes.i32(at)));
+            at += XattrBody.ID_BYTES;
+        }
+        while (at < end) {
+            Xattr own = entry(inode, at, end);
+            found.add(own);
+            at += own.entryBytes();
+        }
+        Xattrs all = Xattrs.of(found);
+        if (all.sorted().size() != found.size()) {
+            throw corrupt(inode, start, "two attributes have one name");
+        }
+        return all;
+    }
+
+    private Xattr shared(Inode inode, int id) throws IOException {
+        Xattr known = sharedById.get(id);
+        if (known != null) {
+            return known;
+        }
+        Areas areas = image.superblock().areas();
+        long at = (areas.xattrBlock() << areas.blockBits()) + Integer.toUnsignedLong(id) * XattrBody.ALIGNMENT;
+        Xattr read = entry(inode, at, bytes.endByte());
+        sharedById.put(id, read);
+        return read;
+    }
+
+    private Xattr entry(Inode inode, long at, long end) throws IOException {
+        if (at > end - Xattr.ENTRY_HEADER_BYTES) {
+            throw corrupt(inode, at, "attribute entry does not fit");
+        }
+        int nameBytes = bytes.u8(at);
+        int namespace = bytes.u8(at + 1);
+        int valueBytes = bytes.u16(at + 2);
+        if (at + Xattr.ENTRY_HEADER_BYTES + nameBytes + valueBytes > end) {
+            throw corrupt(inode, at, "name of " + nameBytes + " and value of " + valueBytes + " bytes do not fit");
+        }
+        if ((namespace & LONG_PREFIX) != 0) {
+            throw new UnsupportedImageException(
+                    bytes.name() + ": inode " + inode.place().nid(), "long attribute prefixes are not read yet");
+        }
+        if (!Xattr.isNamespace(namespace)) {
+            throw corrupt(inode, at, "attribute namespace " + namespace + " is not known");
+        }
+        byte[] name = new byte[nameBytes];
+        byte[] value = new byte[valueBytes];
+        bytes.copy(at + Xattr.ENTRY_HEADER_BYTES, name, 0, nameBytes);
+        bytes.copy(at + Xattr.ENTRY_HEADER_BYTES + nameBytes, value, 0, valueBytes);
+        return new Xattr(namespace, name, value);
+    }
+
+    private IOException corrupt(Inode inode, long offset, String rule) {
+        return bytes.corrupt("attributes of inode " + inode.place().nid(), offset, rule);
+    }
+}

@@ -1,0 +1,79 @@
+package io.lamina.images.layer;
+
+import io.lamina.images.UnsupportedImageException;
+import io.lamina.images.erofs.BlobOutput;
+import io.lamina.images.erofs.Content;
+import io.lamina.images.erofs.Directory;
+import io.lamina.images.erofs.MetadataLayout;
+import io.lamina.images.erofs.MetadataWriter;
+import io.lamina.images.oci.Digest;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.util.List;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/** Converts the tar of a layer to a layer blob. The same tar gives the same bytes, always and everywhere. */
+public final class LayerConverter {
+    private static final int BLOCK_BITS = 12;
+    private static final long MAX_BLOCKS = 0xFFFF_FFFEL - (BlobOutput.PADDING_BYTES >> BLOCK_BITS);
+
+    private LayerConverter() {}
+
+    /**
+     * Reads a tar to its end and writes its blob and the blob's hashes, both from offset 0; positions of the channels
+     * do not matter and nothing is forced to disk. After an exception the contents of both mean nothing.
+     *
+     * @param uncompressedTar the tar; whatever follows the end of the archive is part of the diffID; not closed
+     * @param blob takes the image, padded to a multiple of {@link BlobOutput#PADDING_BYTES}
+     * @param leaves takes the level-0 dm-verity hash of each block of the blob, 32 bytes each
+     * @throws io.lamina.images.CorruptImageException if the tar breaks a rule, with entry number, name and offset
+     * @throws UnsupportedImageException if it uses what this version does not read
+     */
+    public static ConvertedLayer convert(InputStream uncompressedTar, FileChannel blob, FileChannel leaves)
+            throws IOException {
+        TarInput input = new TarInput(uncompressedTar);
+        TarReader tar = new TarReader(input);
+        BlobOutput out = new BlobOutput(blob, leaves, 1 << BLOCK_BITS, MetadataWriter.headBytes(BLOCK_BITS, 0));
+        FileDataWriter data = new FileDataWriter(out, BLOCK_BITS);
+        LayerTree tree = new LayerTree();
+        TarEntry entry;
+        while ((entry = tar.next()) != null) {
+            LayerPath path = LayerPath.of(entry, entry.path());
+            tree.add(entry, path, content(entry, path, data, tar));
+        }
+        Digest diffId = input.drain();
+        MetadataLayout layout = MetadataLayout.of(tree.finish(), BLOCK_BITS, out.positionBlock());
+        if (layout.endBlock() > MAX_BLOCKS) {
+            throw new UnsupportedImageException(
+                    "layer " + diffId, layout.endBlock() + " blocks are more than 32-bit block numbers reach");
+        }
+        long blocks = MetadataWriter.finish(layout, out, List.of(), uuid(diffId));
+        return new ConvertedLayer(diffId, 1 << BLOCK_BITS, blocks, layout.inodes());
+    }
+
+    private static @Nullable Content content(TarEntry entry, LayerPath path, FileDataWriter data, TarReader tar)
+            throws IOException {
+        if (path.kind() == LayerPath.Kind.WHITEOUT || path.kind() == LayerPath.Kind.OPAQUE_MARK) {
+            return null;
+        }
+        return switch (entry.body()) {
+            case TarEntry.File file -> data.write(entry, file, tar);
+            case TarEntry.SymbolicLink link -> new Content.Target(link.target().bytes());
+            case TarEntry.DeviceNode device -> new Content.Device(device.number());
+            case TarEntry.DirectoryNode _ -> new Content.Entries(new Directory());
+            case TarEntry.Fifo _ -> Content.Nothing.INSTANCE;
+            case TarEntry.HardLink _ -> null;
+        };
+    }
+
+    /** An image's name made of a digest's first 16 bytes: RFC 9562, version 8, the one for values of one's own. */
+    public static UUID uuid(Digest digest) {
+        ByteBuffer bytes = ByteBuffer.wrap(digest.bytes());
+        long high = (bytes.getLong() & ~0xF000L) | 0x8000L;
+        long low = (bytes.getLong() & ~(3L << 62)) | 1L << 63;
+        return new UUID(high, low);
+    }
+}

@@ -1,0 +1,14 @@
+package io.lamina.images.merge;
+
+/**
+ * Where a layer blob lies in the flattened device.
+ *
+ * @param uniaddrBlock its first block
+ * @param blocks its size as its superblock tells it; the next layer may start behind a gap
+ */
+public record MappedLayer(long uniaddrBlock, long blocks) {
+    /** The first block behind the layer. */
+    public long endBlock() {
+        return uniaddrBlock + blocks;
+    }
+}

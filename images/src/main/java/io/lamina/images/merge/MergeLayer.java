@@ -1,0 +1,117 @@
+package io.lamina.images.merge;
+
+import io.lamina.images.erofs.Attributes;
+import io.lamina.images.erofs.ChunkIndex;
+import io.lamina.images.erofs.ChunkMap;
+import io.lamina.images.erofs.Content;
+import io.lamina.images.erofs.DirentCursor;
+import io.lamina.images.erofs.ErofsImage;
+import io.lamina.images.erofs.FileType;
+import io.lamina.images.erofs.Inode;
+import io.lamina.images.erofs.TreeInode;
+import io.lamina.images.erofs.WalkBudget;
+import io.lamina.images.erofs.Xattrs;
+import io.lamina.images.layer.LayerXattrs;
+import java.io.IOException;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+
+/** One layer during a merge: what has been read of it, and how its inodes become inodes of the merged tree. */
+final class MergeLayer {
+    private final ErofsImage image;
+    private final int deviceId;
+    private final WalkBudget walk;
+    private final Set<Long> directories = new HashSet<>();
+    /** Inodes of several names, by node id. */
+    private final Map<Long, TreeInode> linked = new HashMap<>();
+
+    MergeLayer(ErofsImage image, int deviceId) {
+        this.image = image;
+        this.deviceId = deviceId;
+        this.walk = new WalkBudget(image);
+    }
+
+    /** Position in the stack; a higher layer hides a lower one. */
+    int deviceId() {
+        return deviceId;
+    }
+
+    Inode root() throws IOException {
+        return image.root();
+    }
+
+    Inode inode(long nid) throws IOException {
+        return image.inode(nid);
+    }
+
+    Xattrs xattrs(Inode inode) throws IOException {
+        return image.xattrs(inode);
+    }
+
+    /** The entries of a directory; a directory is entered by one name only. */
+    DirentCursor enter(Inode directory) throws IOException {
+        if (!directories.add(directory.place().nid())) {
+            throw image.corrupt(directory, "the directory has two names, or contains itself");
+        }
+        walk.spend(directory);
+        return image.entries(directory, walk);
+    }
+
+    static boolean isWhiteout(Inode inode) {
+        return inode.type() == FileType.CHARACTER_DEVICE && inode.data().address() == Content.Device.WHITEOUT.number();
+    }
+
+    /** Attributes as the merged tree has them: without those that only steer the stacking. */
+    static Attributes attributes(Inode inode, Xattrs xattrs) {
+        Xattrs kept = xattrs.without(attribute -> LayerXattrs.isStacking(attribute.fullName()));
+        return new Attributes(inode.mode(), inode.owner(), inode.mtime(), kept);
+    }
+
+    /** The merged inode of a file that is no directory; names of one file share it. */
+    TreeInode file(Inode inode) throws IOException {
+        long nid = inode.place().nid();
+        TreeInode known = linked.get(nid);
+        if (known != null) {
+            return known;
+        }
+        walk.spend(inode);
+        TreeInode made = new TreeInode(attributes(inode, image.xattrs(inode)), content(inode));
+        if (inode.links() > 1) {
+            linked.put(nid, made);
+        }
+        return made;
+    }
+
+    private Content content(Inode inode) throws IOException {
+        return switch (inode.type()) {
+            case REGULAR -> inode.data().sizeBytes() == 0 ? Content.Nothing.INSTANCE : chunks(image.chunks(inode));
+            case SYMLINK -> new Content.Target(image.symlinkTarget(inode));
+            case CHARACTER_DEVICE, BLOCK_DEVICE ->
+                new Content.Device(inode.data().address());
+            case FIFO, SOCKET -> Content.Nothing.INSTANCE;
+            case DIRECTORY ->
+                throw new IllegalArgumentException("inode " + inode.place().nid() + " is a directory");
+        };
+    }
+
+    private Content chunks(ChunkMap map) throws IOException {
+        long[] indexes = new long[map.count()];
+        long blocks = image.superblock().areas().blocks();
+        for (int i = 0; i < indexes.length; i++) {
+            long index = map.index(i);
+            if (ChunkIndex.isHole(index)) {
+                indexes[i] = ChunkIndex.HOLE;
+                continue;
+            }
+            long start = ChunkIndex.startBlock(index);
+            if (start + map.blocks(i) > blocks) {
+                throw image.corrupt(
+                        map.inode(), "chunk " + i + " at block " + start + " leaves the image's " + blocks + " blocks");
+            }
+            indexes[i] = ChunkIndex.of(deviceId, start);
+        }
+        return new Content.Chunks(map.inode().data().sizeBytes(), map.chunkBlockBits(), indexes);
+    }
+}
