@@ -24,7 +24,8 @@ import java.util.TreeSet;
  *
  * <p>Where the specification is silent: a directory that a layer only implies keeps what the layers below say of it,
  * and is 0755, 0:0, from 1970 if they say nothing; whiteouts act on the layers below wherever they stand in the tar; an
- * opaque mark empties a directory and leaves its metadata; a hard link's own attributes mean nothing.
+ * opaque mark empties a directory and leaves its metadata; a whiteout below what the same layer makes a file says
+ * nothing; a hard link's own attributes mean nothing.
  */
 public final class ExpectedTree {
     private static final Attributes INVENTED =
@@ -100,6 +101,9 @@ public final class ExpectedTree {
         Node directory = layer;
         for (String name : components(entry.parent())) {
             directory = directory.children.computeIfAbsent(name, _ -> Node.implied());
+            if (!directory.isDirectory() && isWhiteout(entry.name())) {
+                return;
+            }
             if (!directory.isDirectory()) {
                 throw new IllegalArgumentException("the stack goes through what is no directory: " + entry);
             }
@@ -215,7 +219,7 @@ public final class ExpectedTree {
                         groups.computeIfAbsent(node, _ -> new TreeSet<>()).add(path));
         SortedMap<String, TreeEntry> entries = new TreeMap<>();
         walk("", root, (path, node) -> entries.put(path, entry(node, groups.get(node))));
-        return new TreeListing(entries);
+        return new TreeListing(entries, Collections.emptySortedSet());
     }
 
     private static TreeEntry entry(Node node, SortedSet<String> group) {

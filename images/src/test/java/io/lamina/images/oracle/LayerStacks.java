@@ -253,13 +253,26 @@ public final class LayerStacks {
         List<String> lower = below.paths();
         boolean something = !lower.isEmpty() && random.nextInt(8) != 0;
         String path = something ? lower.get(random.nextInt(lower.size())) : child(parent(), parts.shortName());
+        String name = LayerEntry.WHITEOUT_PREFIX + path.substring(path.lastIndexOf('/') + 1);
+        if (name.length() > 255) {
+            return;
+        }
         if (judge == Judge.UMOCI && (present.containsKey(path) || directories.contains(path))) {
+            return;
+        }
+        if (judge == Judge.OVERLAYFS && present.keySet().stream().anyMatch(other -> isBelowFile(path, other))) {
+            // umoci writes these when a file takes a directory's place.
+            addMark(parentOf(path), name);
             return;
         }
         if (usableParents(path, judge == Judge.UMOCI) && (!present.containsKey(path) || random.nextInt(3) == 0)) {
             hidden.add(path);
-            mark(parentOf(path), LayerEntry.WHITEOUT_PREFIX + path.substring(path.lastIndexOf('/') + 1));
+            mark(parentOf(path), name);
         }
+    }
+
+    private boolean isBelowFile(String path, String other) {
+        return path.startsWith(other + "/") && !(present.get(other).body() instanceof Body.Directory);
     }
 
     private void opaque() {
@@ -283,10 +296,12 @@ public final class LayerStacks {
 
     private void mark(String directory, String name) {
         String path = child(directory, name);
-        if (name.length() > 255) {
-            return;
-        }
         parents(path);
+        addMark(directory, name);
+    }
+
+    private void addMark(String directory, String name) {
+        String path = child(directory, name);
         Body body = new Body.File("");
         Attributes attributes = parts.plainAttributes();
         entries.add(new LayerEntry(path, parts.written(prefix, path, body), attributes, body, Encoding.PLAIN));
