@@ -1,6 +1,7 @@
 package io.lamina.images.layer;
 
 import io.lamina.images.UnsupportedImageException;
+import io.lamina.images.erofs.Background;
 import io.lamina.images.erofs.BlobOutput;
 import io.lamina.images.erofs.Content;
 import io.lamina.images.erofs.Directory;
@@ -13,12 +14,18 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ThreadFactory;
 import org.jspecify.annotations.Nullable;
 
 /** Converts the tar of a layer to a layer blob. The same tar gives the same bytes, always and everywhere. */
 public final class LayerConverter {
     private static final int BLOCK_BITS = 12;
     private static final long MAX_BLOCKS = 0xFFFF_FFFEL - (BlobOutput.PADDING_BYTES >> BLOCK_BITS);
+
+    private static final ThreadFactory DAEMONS =
+            Thread.ofPlatform().daemon().name("layer-hash-", 0).factory();
 
     private LayerConverter() {}
 
@@ -34,9 +41,16 @@ public final class LayerConverter {
      */
     public static ConvertedLayer convert(InputStream uncompressedTar, FileChannel blob, FileChannel leaves)
             throws IOException {
-        TarInput input = new TarInput(uncompressedTar);
+        // Its threads start with the first piece of work, so that small layers need none; close waits for them.
+        try (ExecutorService workers = Executors.newFixedThreadPool(2, DAEMONS)) {
+            BlobOutput out = new BlobOutput(
+                    blob, leaves, 1 << BLOCK_BITS, MetadataWriter.headBytes(BLOCK_BITS, 0), new Background(workers));
+            return convert(new TarInput(uncompressedTar, new Background(workers)), out);
+        }
+    }
+
+    private static ConvertedLayer convert(TarInput input, BlobOutput out) throws IOException {
         TarReader tar = new TarReader(input);
-        BlobOutput out = new BlobOutput(blob, leaves, 1 << BLOCK_BITS, MetadataWriter.headBytes(BLOCK_BITS, 0));
         FileDataWriter data = new FileDataWriter(out, BLOCK_BITS);
         LayerTree tree = new LayerTree();
         TarEntry entry;

@@ -8,6 +8,7 @@ import io.lamina.images.erofs.FileType;
 import io.lamina.images.erofs.Owner;
 import io.lamina.images.erofs.Timestamp;
 import io.lamina.images.erofs.TreeInode;
+import io.lamina.images.erofs.Xattr;
 import io.lamina.images.erofs.Xattrs;
 import java.util.ArrayDeque;
 import java.util.Arrays;
@@ -108,26 +109,34 @@ final class LayerTree {
     /** Turns whiteouts and opaque marks into what overlayfs knows, and gives the root. No entry may follow. */
     TreeInode finish() {
         if (opaque.contains(root)) {
-            makeOpaque(root);
+            mark(root, LayerXattrs.OPAQUE);
         }
         ArrayDeque<TreeInode> directories = new ArrayDeque<>();
         directories.add(root);
         while (!directories.isEmpty()) {
-            Directory directory = ((Content.Entries) directories.remove().content()).directory();
-            for (int i = 0; i < directory.count(); i++) {
-                Directory.Entry child = directory.entry(i);
-                TreeInode inode = child.inode();
-                if (inode == null) {
-                    if (child.whiteout()) {
-                        child.setInode(new TreeInode(WHITEOUT, Content.Device.WHITEOUT));
-                    }
-                } else if (inode.content() instanceof Content.Entries) {
-                    finishDirectory(child, inode);
-                    directories.add(inode);
-                }
+            TreeInode inode = directories.remove();
+            if (finishChildren(((Content.Entries) inode.content()).directory(), directories)) {
+                mark(inode, LayerXattrs.ORIGIN);
             }
         }
         return root;
+    }
+
+    /** @return whether the directory holds whiteouts */
+    private boolean finishChildren(Directory directory, ArrayDeque<TreeInode> directories) {
+        boolean whiteouts = false;
+        for (int i = 0; i < directory.count(); i++) {
+            Directory.Entry child = directory.entry(i);
+            TreeInode inode = child.inode();
+            if (inode == null && child.whiteout()) {
+                child.setInode(new TreeInode(WHITEOUT, Content.Device.WHITEOUT));
+                whiteouts = true;
+            } else if (inode != null && inode.content() instanceof Content.Entries) {
+                finishDirectory(child, inode);
+                directories.add(inode);
+            }
+        }
+        return whiteouts;
     }
 
     private void finishDirectory(Directory.Entry child, TreeInode inode) {
@@ -137,13 +146,13 @@ final class LayerTree {
                     inode.attributes().withXattrs(inode.attributes().xattrs().without(LayerXattrs.IMPLIED::equals)));
         }
         if (child.whiteout() || opaque.contains(inode)) {
-            makeOpaque(inode);
+            mark(inode, LayerXattrs.OPAQUE);
         }
     }
 
-    private static void makeOpaque(TreeInode inode) {
+    private static void mark(TreeInode inode, Xattr attribute) {
         Attributes attributes = inode.attributes();
-        inode.setAttributes(attributes.withXattrs(attributes.xattrs().with(LayerXattrs.OPAQUE)));
+        inode.setAttributes(attributes.withXattrs(attributes.xattrs().with(attribute)));
     }
 
     /** Whether {@code name} starts with {@code prefix}. */

@@ -3,6 +3,7 @@ package io.lamina.images.merge;
 import io.lamina.images.CorruptImageException;
 import io.lamina.images.UnsupportedImageException;
 import io.lamina.images.erofs.Areas;
+import io.lamina.images.erofs.Background;
 import io.lamina.images.erofs.BlobOutput;
 import io.lamina.images.erofs.DeviceSlot;
 import io.lamina.images.erofs.MetadataLayout;
@@ -45,7 +46,7 @@ public final class Merger {
         int headBytes = MetadataWriter.headBytes(BLOCK_BITS, baseFirst.size());
         MetadataLayout layout = MetadataLayout.of(merge.run(), BLOCK_BITS, headBytes >> BLOCK_BITS);
         List<DeviceSlot> slots = slots(baseFirst, layout.paddedEndBlock());
-        BlobOutput out = new BlobOutput(fsmeta, null, BLOCK_BYTES, headBytes);
+        BlobOutput out = new BlobOutput(fsmeta, null, BLOCK_BYTES, headBytes, new Background(null));
         long blocks = MetadataWriter.finish(layout, out, slots, uuid(baseFirst));
         List<MappedLayer> mapped = slots.stream()
                 .map(slot -> new MappedLayer(slot.uniaddrBlock(), slot.blocks()))
