@@ -14,8 +14,9 @@ import java.util.function.Predicate;
 
 /**
  * Makes random stacks of layers that act on each other: few names, so that layers meet in them; everything that OCI
- * layers may hold; and only what has one meaning. What implementations disagree about is left out: a directory that
- * replaces a file of the same tar which replaced a lower directory, and paths through a lower layer's symbolic link.
+ * layers may hold; and only what has one meaning. Paths through a lower layer's symbolic link are left out: only who
+ * unpacks onto the layers below can follow it.
+ *
  */
 public final class LayerStacks {
     /** For whom a stack is made. */
@@ -39,7 +40,7 @@ public final class LayerStacks {
     private final List<LayerEntry> entries = new ArrayList<>();
     private final Map<String, LayerEntry> present = new TreeMap<>();
     private final Set<String> directories = new HashSet<>();
-    private final Set<String> everNoDirectory = new HashSet<>();
+
     private final Set<String> hidden = new HashSet<>();
     private final Set<String> opaque = new HashSet<>();
 
@@ -68,7 +69,7 @@ public final class LayerStacks {
         entries.clear();
         present.clear();
         directories.clear();
-        everNoDirectory.clear();
+
         hidden.clear();
         opaque.clear();
         if (random.nextInt(2) == 0) {
@@ -98,8 +99,10 @@ public final class LayerStacks {
             whiteout();
         } else if (dice < 84) {
             opaque();
-        } else if (dice < 94) {
+        } else if (dice < 93) {
             replaceLower();
+        } else if (dice < 94) {
+            crowd();
         } else {
             repeat();
         }
@@ -135,6 +138,18 @@ public final class LayerStacks {
                 default -> parts.file();
             };
             create(paths.get(random.nextInt(paths.size())), body);
+        }
+    }
+
+    /** Many names in one directory, so that it needs several blocks. */
+    private void crowd() {
+        if (random.nextInt(8) != 0) {
+            return;
+        }
+        String directory = parent();
+        String stem = random.nextBoolean() ? "" : "m".repeat(random.nextInt(250));
+        for (int i = 20 + random.nextInt(300); i > 0; i--) {
+            create(child(directory, stem + random.nextInt(10_000)), new Body.File(""));
         }
     }
 
@@ -180,9 +195,7 @@ public final class LayerStacks {
             return false;
         }
         boolean directory = body instanceof Body.Directory;
-        if (directory && everNoDirectory.contains(path) && below.at(path) instanceof Body.Directory) {
-            return false;
-        }
+
         if (!directory && directories.contains(path) && (judge == Judge.UMOCI || random.nextInt(4) != 0)) {
             return false;
         }
@@ -202,7 +215,7 @@ public final class LayerStacks {
             Body lower = below.at(ancestor);
             boolean fits = switch (lower) {
                 case null -> !mustExist;
-                case Body.Directory _ -> !everNoDirectory.contains(ancestor);
+                case Body.Directory _ -> true;
                 case Body.SymbolicLink _ -> false;
                 default -> judge == Judge.OVERLAYFS && !mustExist;
             };
@@ -232,7 +245,8 @@ public final class LayerStacks {
         LayerEntry original = body instanceof Body.HardLink(String target, String _) ? present.get(target) : null;
         Attributes attributes = original == null ? parts.attributes(body) : parts.linkAttributes(original);
         Encoding encoding = parts.encoding(body, attributes);
-        LayerEntry entry = new LayerEntry(path, parts.written(prefix, path, body), attributes, body, encoding);
+        String written = parts.written(prefix, detour(path), body);
+        LayerEntry entry = new LayerEntry(path, written, attributes, body, encoding);
         entries.add(entry);
         if (body instanceof Body.Directory) {
             directories.add(path);
@@ -240,13 +254,36 @@ public final class LayerStacks {
                 present.put(path, entry);
             }
         } else {
-            everNoDirectory.add(path);
+
             if (directories.remove(path)) {
                 present.keySet().removeIf(other -> other.startsWith(path + "/"));
                 directories.removeIf(other -> other.startsWith(path + "/"));
             }
             present.put(path, entry);
         }
+    }
+
+    /** Sometimes the same place by another way: through a symbolic link of the layer, or down and up again. */
+    private String detour(String path) {
+        if (random.nextInt(10) != 0) {
+            return path;
+        }
+        for (LayerEntry link : present.values()) {
+            if (link.body() instanceof Body.SymbolicLink(String target)
+                    && !target.contains("/")
+                    && !target.equals("..")) {
+                String directory = child(link.parent(), target);
+                if (path.startsWith(directory + "/") && directories.contains(directory)) {
+                    return link.path() + path.substring(directory.length());
+                }
+            }
+        }
+        String parent = parentOf(path);
+        if (judge == Judge.UMOCI || parent.isEmpty() || random.nextInt(4) != 0) {
+            return path;
+        }
+        String above = parentOf(parent);
+        return parent + "/../" + path.substring(above.isEmpty() ? 0 : above.length() + 1);
     }
 
     private void whiteout() {
@@ -311,9 +348,7 @@ public final class LayerStacks {
     private void describeSomeParentsLate() {
         for (String directory : directories.stream().sorted().toList()) {
             boolean implied = !present.containsKey(directory) && !directory.isEmpty();
-            boolean oneMeaning =
-                    !(everNoDirectory.contains(directory) && below.at(directory) instanceof Body.Directory);
-            if (implied && oneMeaning && random.nextInt(6) == 0) {
+            if (implied && random.nextInt(6) == 0) {
                 add(directory, new Body.Directory());
             }
         }
