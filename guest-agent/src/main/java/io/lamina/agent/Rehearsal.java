@@ -8,6 +8,7 @@ import io.lamina.agent.protocol.Integrity;
 import io.lamina.agent.protocol.MessageChannel;
 import io.lamina.agent.protocol.Output;
 import io.lamina.agent.protocol.Start;
+import io.lamina.images.device.FlattenedDevice;
 import io.lamina.images.oci.Digest;
 import io.lamina.images.oci.ImageConfig;
 import io.lamina.images.statement.ImageStatement;
@@ -112,7 +113,7 @@ public final class Rehearsal {
 
     private static ImageStatement statement(byte[] config) {
         Digest digest = Digest.ofContent(config);
-        long blocks = ImageStatement.PART_ALIGNMENT_BYTES / VerityGeometry.STANDARD.dataBlockSizeBytes();
+        long blocks = FlattenedDevice.PART_ALIGNMENT_BYTES / VerityGeometry.STANDARD.dataBlockSizeBytes();
         return new ImageStatement(
                 new ImageStatement.Image("rehearsal", digest, digest, 0),
                 new ImageStatement.Contents(
@@ -121,7 +122,7 @@ public final class Rehearsal {
                         List.of(new ImageStatement.Layer(digest, blocks, digest))),
                 new ImageStatement.VerityTable(VerityGeometry.STANDARD, 2 * blocks, 2 * blocks, digest),
                 UpperLayer.MEMORY,
-                Validity.UNLIMITED);
+                Validity.ALWAYS);
     }
 
     private static MessageChannel<HostMessage, GuestMessage> channel(byte[] requests) {
