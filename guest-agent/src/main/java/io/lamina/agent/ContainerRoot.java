@@ -18,17 +18,18 @@ import java.nio.file.Path;
  * guest, which runs nothing else.
  */
 final class ContainerRoot {
-    private static final Path BASE = Path.of("/run/lamina");
+    /** Where the agent mounts things. */
+    static final Path BASE = Path.of("/run/lamina");
 
     private ContainerRoot() {}
 
-    /** Mounts the image on {@code device}, read-only, and what lies over it; answers where the root is. */
-    static Path mount(Path device, UpperLayer upperLayer) throws IOException, RefusedException {
-        Path image = Files.createDirectories(BASE.resolve("image"));
+    /** Mounts the image on {@code device}, read-only, and what lies over it, below {@code base}; answers where the root is. */
+    static Path mount(Path base, Path device, UpperLayer upperLayer) throws IOException, RefusedException {
+        Path image = Files.createDirectories(base.resolve("image"));
         Mount.mount("erofs", device.toString(), image.toString(), Mount.MS_RDONLY | Mount.MS_NODEV, "");
         Path root = switch (upperLayer) {
             case NONE -> image;
-            case MEMORY -> overlay(image);
+            case MEMORY -> overlay(base, image);
         };
         prepare(root, "proc");
         prepare(root, "sys");
@@ -37,12 +38,12 @@ final class ContainerRoot {
         return root;
     }
 
-    private static Path overlay(Path image) throws IOException {
-        Path memory = Files.createDirectories(BASE.resolve("memory"));
+    private static Path overlay(Path base, Path image) throws IOException {
+        Path memory = Files.createDirectories(base.resolve("memory"));
         Mount.mount("tmpfs", "upper", memory.toString(), Mount.MS_NODEV, "mode=0700");
         Path upper = Files.createDirectory(memory.resolve("upper"));
         Path work = Files.createDirectory(memory.resolve("work"));
-        Path root = Files.createDirectories(BASE.resolve("root"));
+        Path root = Files.createDirectories(base.resolve("root"));
         String options = "lowerdir=" + image + ",upperdir=" + upper + ",workdir=" + work;
         Mount.mount("overlay", "overlay", root.toString(), Mount.MS_NODEV, options);
         return root;

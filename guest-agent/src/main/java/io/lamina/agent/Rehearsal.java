@@ -56,7 +56,7 @@ public final class Rehearsal {
         attempt(() -> DeviceFile.makeCharacterDevice(NOWHERE, 0, 0, 0));
         attempt(() -> new HostPort(Files.createFile(directory.resolve("port"))).close());
         attempt(() -> CorruptedBlocks.in(KernelMessages.readAll(), VerityGeometry.STANDARD));
-        attempt(() -> ContainerRoot.mount(Path.of(NOWHERE), UpperLayer.MEMORY));
+        attempt(() -> ContainerRoot.mount(directory, Path.of(NOWHERE), UpperLayer.MEMORY));
         command();
     }
 

@@ -137,7 +137,8 @@ final class Session {
 
     private void runCommand(Path device, ImageProof proof, Start start, @Nullable VerityDevice verity)
             throws IOException, InterruptedException, RefusedException {
-        Path root = ContainerRoot.mount(device, proof.statement().upperLayer());
+        Path root = ContainerRoot.mount(
+                ContainerRoot.BASE, device, proof.statement().upperLayer());
         progress("mounted");
         Optional<Command> command = Command.of(proof.config().execution(), start.getCommandList());
         Exited.Builder exited;

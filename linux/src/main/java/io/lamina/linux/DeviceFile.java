@@ -1,29 +1,14 @@
 package io.lamina.linux;
 
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandle;
-import java.nio.charset.StandardCharsets;
 
 /** Device nodes: making them ({@code mknod(2)}), and opening them for calls that take a descriptor. */
 public final class DeviceFile {
     static final int O_RDONLY = 0;
     static final int O_RDWR = 2;
-    private static final int O_CLOEXEC = 02000000;
 
     /** {@code S_IFCHR} of {@code linux/stat.h}. */
     private static final int CHARACTER_DEVICE = 0020000;
-
-    private static final MethodHandle OPEN = Libc.variadicErrnoHandle(
-            "open", 2, FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_INT));
-    private static final MethodHandle MKNOD = Libc.errnoHandle(
-            "mknod",
-            FunctionDescriptor.of(
-                    ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG));
-    private static final MethodHandle CHMOD = Libc.errnoHandle(
-            "chmod", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_INT));
 
     private DeviceFile() {}
 
@@ -35,44 +20,26 @@ public final class DeviceFile {
     public static void makeCharacterDevice(String path, int permissions, int major, int minor)
             throws SystemCallException {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(Libc.ERRNO_STATE);
-            MemorySegment name = Libc.cString(arena, path.getBytes(StandardCharsets.UTF_8));
-            int made = (int) MKNOD.invokeExact(state, name, CHARACTER_DEVICE | permissions, device(major, minor));
-            check(made, "mknod", path, state);
-            int changed = (int) CHMOD.invokeExact(state, name, permissions);
-            check(changed, "chmod", path, state);
-        } catch (SystemCallException | IllegalArgumentException failure) {
-            throw failure;
-        } catch (Throwable failure) {
-            throw Libc.unexpected("mknod", failure);
+            long name = SystemCall.string(arena, path);
+            long mode = CHARACTER_DEVICE | permissions;
+            long _ = SystemCall.MKNODAT.call(path, SystemCall.AT_FDCWD, name, mode, device(major, minor));
+            long _ = SystemCall.FCHMODAT.call(path, SystemCall.AT_FDCWD, name, permissions);
         }
     }
 
-    /** The numbers as the C library packs them (gnu_dev_makedev of {@code sys/sysmacros.h}). */
+    /** The numbers as the kernel packs them (new_encode_dev of linux/kdev_t.h): 12 bits of major, 20 of minor. */
     static long device(int major, int minor) {
-        return ((major & 0xfffL) << 8)
-                | ((major & 0xfffff000L) << 32)
-                | (minor & 0xffL)
-                | ((minor & 0xffffff00L) << 12);
+        if (major < 0 || major > 0xfff || minor < 0 || minor > 0xfffff) {
+            throw new IllegalArgumentException("device " + major + ":" + minor);
+        }
+        return (minor & 0xff) | (major << 8) | ((minor & ~0xffL) << 12);
     }
 
     static OwnedFd open(String path, int flags) throws SystemCallException {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(Libc.ERRNO_STATE);
-            MemorySegment name = Libc.cString(arena, path.getBytes(StandardCharsets.UTF_8));
-            int number = (int) OPEN.invokeExact(state, name, flags | O_CLOEXEC);
-            check(number, "open", path, state);
-            return new OwnedFd(number);
-        } catch (SystemCallException | IllegalArgumentException failure) {
-            throw failure;
-        } catch (Throwable failure) {
-            throw Libc.unexpected("open", failure);
-        }
-    }
-
-    private static void check(int result, String call, String path, MemorySegment state) throws SystemCallException {
-        if (result < 0) {
-            throw new SystemCallException(call, path, Libc.errno(state));
+            long name = SystemCall.string(arena, path);
+            long number = SystemCall.OPENAT.call(path, SystemCall.AT_FDCWD, name, flags | SystemCall.O_CLOEXEC);
+            return new OwnedFd((int) number);
         }
     }
 }

@@ -1,10 +1,6 @@
 package io.lamina.linux;
 
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandle;
 import java.nio.file.Path;
 
 /**
@@ -27,12 +23,6 @@ public final class DeviceMapper implements AutoCloseable {
     private static final int DM_TABLE_LOAD = 9;
     private static final int DM_TABLE_STATUS = 12;
     private static final long REQUEST = (3L << 30) | ((long) DmIoctl.HEADER_BYTES << 16) | (0xfd << 8);
-
-    private static final MethodHandle IOCTL = Libc.variadicErrnoHandle(
-            "ioctl",
-            2,
-            FunctionDescriptor.of(
-                    ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.ADDRESS));
 
     private final OwnedFd control;
 
@@ -101,16 +91,10 @@ public final class DeviceMapper implements AutoCloseable {
     }
 
     private void call(int number, String call, String name, DmIoctl argument) throws SystemCallException {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(Libc.ERRNO_STATE);
-            int result = (int) IOCTL.invokeExact(state, control.number(), REQUEST | number, argument.bytes());
-            if (result < 0) {
-                throw new SystemCallException(call, name, Libc.errno(state));
-            }
-        } catch (SystemCallException | IllegalStateException failure) {
-            throw failure;
-        } catch (Throwable failure) {
-            throw Libc.unexpected(call, failure);
-        }
+        long _ = SystemCall.IOCTL.call(
+                call + " " + name,
+                control.number(),
+                REQUEST | number,
+                argument.bytes().address());
     }
 }

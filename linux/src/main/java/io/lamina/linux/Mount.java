@@ -1,11 +1,6 @@
 package io.lamina.linux;
 
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandle;
-import java.nio.charset.StandardCharsets;
 
 /** {@code mount(2)} and {@code umount2(2)}. Paths are those of the calling thread. */
 public final class Mount {
@@ -23,18 +18,6 @@ public final class Mount {
 
     /** The mount goes away from the tree now and ends when nobody uses it any more. */
     public static final int MNT_DETACH = 2;
-
-    private static final MethodHandle MOUNT = Libc.errnoHandle(
-            "mount",
-            FunctionDescriptor.of(
-                    ValueLayout.JAVA_INT,
-                    ValueLayout.ADDRESS,
-                    ValueLayout.ADDRESS,
-                    ValueLayout.ADDRESS,
-                    ValueLayout.JAVA_LONG,
-                    ValueLayout.ADDRESS));
-    private static final MethodHandle UMOUNT2 = Libc.errnoHandle(
-            "umount2", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_INT));
 
     private Mount() {}
 
@@ -74,41 +57,20 @@ public final class Mount {
      */
     public static void unmount(String target, int flags) throws SystemCallException {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(Libc.ERRNO_STATE);
-            int result = (int) UMOUNT2.invokeExact(state, string(arena, target), flags);
-            if (result < 0) {
-                throw new SystemCallException("umount2", target, Libc.errno(state));
-            }
-        } catch (SystemCallException | IllegalArgumentException failure) {
-            throw failure;
-        } catch (Throwable failure) {
-            throw Libc.unexpected("umount2", failure);
+            long _ = SystemCall.UMOUNT2.call(target, SystemCall.string(arena, target), flags);
         }
     }
 
     private static void call(String source, String target, String type, long flags, String options)
             throws SystemCallException {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(Libc.ERRNO_STATE);
-            int result = (int) MOUNT.invokeExact(
-                    state,
-                    string(arena, source),
-                    string(arena, target),
-                    string(arena, type),
+            long _ = SystemCall.MOUNT.call(
+                    (type.isEmpty() ? "" : type + " ") + source + " on " + target,
+                    SystemCall.string(arena, source),
+                    SystemCall.string(arena, target),
+                    SystemCall.string(arena, type),
                     flags,
-                    string(arena, options));
-            if (result < 0) {
-                String subject = (type.isEmpty() ? "" : type + " ") + source + " on " + target;
-                throw new SystemCallException("mount", subject, Libc.errno(state));
-            }
-        } catch (SystemCallException | IllegalArgumentException failure) {
-            throw failure;
-        } catch (Throwable failure) {
-            throw Libc.unexpected("mount", failure);
+                    SystemCall.string(arena, options));
         }
-    }
-
-    private static MemorySegment string(Arena arena, String text) {
-        return Libc.cString(arena, text.getBytes(StandardCharsets.UTF_8));
     }
 }

@@ -1,10 +1,8 @@
 package io.lamina.linux;
 
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandle;
 import java.time.Duration;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -33,30 +31,6 @@ public final class Pidfd implements AutoCloseable {
     private static final int WNOHANG = 1;
     private static final int WEXITED = 4;
 
-    /** Of {@code asm-generic/unistd.h}, and the same on x86_64. */
-    private static final long SYS_PIDFD_SEND_SIGNAL = 424;
-
-    private static final long SYS_PIDFD_OPEN = 434;
-
-    private static final MethodHandle SYSCALL = Libc.variadicErrnoHandle(
-            "syscall",
-            1,
-            FunctionDescriptor.of(
-                    ValueLayout.JAVA_LONG,
-                    ValueLayout.JAVA_LONG,
-                    ValueLayout.JAVA_LONG,
-                    ValueLayout.JAVA_LONG,
-                    ValueLayout.JAVA_LONG,
-                    ValueLayout.JAVA_LONG));
-    private static final MethodHandle WAITID = Libc.errnoHandle(
-            "waitid",
-            FunctionDescriptor.of(
-                    ValueLayout.JAVA_INT,
-                    ValueLayout.JAVA_INT,
-                    ValueLayout.JAVA_INT,
-                    ValueLayout.ADDRESS,
-                    ValueLayout.JAVA_INT));
-
     private final int pid;
     private final OwnedFd fd;
 
@@ -74,7 +48,7 @@ public final class Pidfd implements AutoCloseable {
      * @throws SystemCallException if there is no such process
      */
     public static Pidfd open(int pid) throws SystemCallException {
-        return new Pidfd(pid, new OwnedFd((int) syscall("pidfd_open", SYS_PIDFD_OPEN, pid, pid, 0)));
+        return new Pidfd(pid, new OwnedFd((int) SystemCall.PIDFD_OPEN.call("process " + pid, pid, 0)));
     }
 
     /** The process number, for messages; it names the child for as long as nobody has waited for it. */
@@ -109,7 +83,7 @@ public final class Pidfd implements AutoCloseable {
     /** Sends a signal; one to a process that has ended already is not an error. */
     public synchronized void signal(int signal) throws SystemCallException {
         if (ended == null) {
-            syscall("pidfd_send_signal", SYS_PIDFD_SEND_SIGNAL, pid, fd.number(), signal);
+            long _ = SystemCall.PIDFD_SEND_SIGNAL.call("process " + pid, fd.number(), signal);
         }
     }
 
@@ -124,12 +98,8 @@ public final class Pidfd implements AutoCloseable {
             return Optional.of(ended);
         }
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(Libc.ERRNO_STATE);
             MemorySegment info = arena.allocate(SIGINFO_BYTES, Long.BYTES);
-            int result = (int) WAITID.invokeExact(state, P_PIDFD, fd.number(), info, WEXITED | WNOHANG);
-            if (result < 0) {
-                throw new SystemCallException("waitid", "process " + pid, Libc.errno(state));
-            }
+            long _ = SystemCall.WAITID.call("process " + pid, P_PIDFD, fd.number(), info.address(), WEXITED | WNOHANG);
             if (info.get(ValueLayout.JAVA_INT, SIGINFO_PID) == 0) {
                 return Optional.empty();
             }
@@ -137,25 +107,6 @@ public final class Pidfd implements AutoCloseable {
             boolean itself = info.get(ValueLayout.JAVA_INT, SIGINFO_CODE) == CLD_EXITED;
             ended = itself ? new ExitStatus(status, 0) : new ExitStatus(0, status);
             return Optional.of(ended);
-        } catch (SystemCallException | IllegalStateException failure) {
-            throw failure;
-        } catch (Throwable failure) {
-            throw Libc.unexpected("waitid", failure);
-        }
-    }
-
-    private static long syscall(String name, long number, int pid, long first, long second) throws SystemCallException {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(Libc.ERRNO_STATE);
-            long result = (long) SYSCALL.invokeExact(state, number, first, second, 0L, 0L);
-            if (result < 0) {
-                throw new SystemCallException(name, "process " + pid, Libc.errno(state));
-            }
-            return result;
-        } catch (SystemCallException failure) {
-            throw failure;
-        } catch (Throwable failure) {
-            throw Libc.unexpected(name, failure);
         }
     }
 }

@@ -1,23 +1,18 @@
 package io.lamina.linux;
 
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandle;
 
-/** Waiting for a descriptor without reading from it ({@code poll(2)}). */
+/** Waiting for a descriptor without reading from it ({@code ppoll(2)}). */
 public final class Poll {
     /** {@code struct pollfd}: the descriptor (int), the events asked for and those found (two shorts). */
     private static final int POLLFD_BYTES = 8;
 
     private static final int EVENTS = 4;
     private static final short POLLIN = 1;
-
-    private static final MethodHandle POLL = Libc.errnoHandle(
-            "poll",
-            FunctionDescriptor.of(
-                    ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT));
+    private static final long NANOS_PER_MILLI = 1_000_000;
+    private static final long MILLIS_PER_SECOND = 1000;
 
     private Poll() {}
 
@@ -29,19 +24,19 @@ public final class Poll {
      */
     public static boolean readable(OwnedFd fd, int millis) throws SystemCallException {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(Libc.ERRNO_STATE);
             MemorySegment request = arena.allocate(POLLFD_BYTES, Integer.BYTES);
             request.set(ValueLayout.JAVA_INT, 0, fd.number());
             request.set(ValueLayout.JAVA_SHORT, EVENTS, POLLIN);
-            int result = (int) POLL.invokeExact(state, request, 1L, millis);
-            if (result < 0 && Libc.errno(state) != Errno.EINTR) {
-                throw new SystemCallException("poll", fd.toString(), Libc.errno(state));
+            MemorySegment timespec = arena.allocate(ValueLayout.JAVA_LONG, 2);
+            timespec.setAtIndex(ValueLayout.JAVA_LONG, 0, millis / MILLIS_PER_SECOND);
+            timespec.setAtIndex(ValueLayout.JAVA_LONG, 1, millis % MILLIS_PER_SECOND * NANOS_PER_MILLI);
+            long limit = millis < 0 ? 0 : timespec.address();
+            return SystemCall.PPOLL.call(fd.toString(), request.address(), 1, limit) > 0;
+        } catch (SystemCallException failure) {
+            if (failure.errno() == Errno.EINTR) {
+                return false;
             }
-            return result > 0;
-        } catch (SystemCallException | IllegalStateException failure) {
             throw failure;
-        } catch (Throwable failure) {
-            throw Libc.unexpected("poll", failure);
         }
     }
 }

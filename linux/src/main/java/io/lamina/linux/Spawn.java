@@ -6,7 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.FutureTask;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -118,23 +118,23 @@ public final class Spawn {
                 return Pidfd.open(call.run());
             }
         }
-        AtomicReference<Object> outcome = new AtomicReference<>();
-        Thread thread = Thread.ofPlatform().name("spawn").start(() -> {
+        FutureTask<Integer> task = new FutureTask<>(() -> {
             try (SpawnCall call = call()) {
                 ThreadContext.change(root, directory, credentials);
-                outcome.set(call.run());
-            } catch (SystemCallException | RuntimeException | Error failure) {
-                outcome.set(failure);
+                return call.run();
             }
         });
+        Thread thread = Thread.ofPlatform().name("spawn").start(task);
         joinUninterruptibly(thread);
-        return switch (outcome.get()) {
-            case Integer pid -> Pidfd.open(pid);
-            case SystemCallException failure -> throw failure;
-            case RuntimeException failure -> throw failure;
-            case Error failure -> throw failure;
-            case null, default -> throw new AssertionError("a spawning thread without an outcome");
-        };
+        try {
+            return Pidfd.open(task.resultNow());
+        } catch (IllegalStateException failed) {
+            Throwable failure = task.exceptionNow();
+            if (failure instanceof SystemCallException expected) {
+                throw expected;
+            }
+            throw new AssertionError("spawning " + executables, failure);
+        }
     }
 
     private SpawnCall call() throws SystemCallException {

@@ -8,6 +8,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.SortedMap;
@@ -30,47 +31,57 @@ final class SpawnCall implements AutoCloseable {
     private static final short POSIX_SPAWN_SETSIGMASK = 0x08;
     private static final short POSIX_SPAWN_SETSID = 0x80;
 
-    private static final int O_RDWR = 2;
-    private static final int O_CLOEXEC = 02000000;
     private static final int F_DUPFD_CLOEXEC = 1030;
     private static final int STANDARD_STREAMS = 3;
 
-    private static final FunctionDescriptor ONE_POINTER =
-            FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS);
-    private static final FunctionDescriptor TWO_POINTERS =
-            FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.ADDRESS);
-    private static final FunctionDescriptor POINTER_AND_FD =
-            FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_INT);
+    private static final int WORDS = 6;
+    private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
+    private static final FunctionDescriptor SIX_WORDS = FunctionDescriptor.of(WORD, WORD, WORD, WORD, WORD, WORD, WORD);
 
-    private static final MethodHandle SPAWN = Libc.handle(
-            "posix_spawn",
-            FunctionDescriptor.of(
-                    ValueLayout.JAVA_INT,
-                    ValueLayout.ADDRESS,
-                    ValueLayout.ADDRESS,
-                    ValueLayout.ADDRESS,
-                    ValueLayout.ADDRESS,
-                    ValueLayout.ADDRESS,
-                    ValueLayout.ADDRESS));
-    private static final MethodHandle ACTIONS_INIT = Libc.handle("posix_spawn_file_actions_init", ONE_POINTER);
-    private static final MethodHandle ACTIONS_DESTROY = Libc.handle("posix_spawn_file_actions_destroy", ONE_POINTER);
-    private static final MethodHandle ADD_CLOSE = Libc.handle("posix_spawn_file_actions_addclose", POINTER_AND_FD);
-    private static final MethodHandle ADD_CLOSE_FROM =
-            Libc.handle("posix_spawn_file_actions_addclosefrom_np", POINTER_AND_FD);
-    private static final MethodHandle ADD_DUP2 = Libc.handle(
-            "posix_spawn_file_actions_adddup2",
-            FunctionDescriptor.of(
-                    ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
-    private static final MethodHandle ATTRIBUTES_INIT = Libc.handle("posix_spawnattr_init", ONE_POINTER);
-    private static final MethodHandle ATTRIBUTES_DESTROY = Libc.handle("posix_spawnattr_destroy", ONE_POINTER);
-    private static final MethodHandle SET_FLAGS = Libc.handle(
-            "posix_spawnattr_setflags",
-            FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_SHORT));
-    private static final MethodHandle SET_SIGMASK = Libc.handle("posix_spawnattr_setsigmask", TWO_POINTERS);
-    private static final MethodHandle SET_SIGDEFAULT = Libc.handle("posix_spawnattr_setsigdefault", TWO_POINTERS);
-    private static final MethodHandle SIGFILLSET = Libc.handle("sigfillset", ONE_POINTER);
-    private static final MethodHandle OPEN = Libc.variadicErrnoHandle(
-            "open", 2, FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_INT));
+    /**
+     * Functions of {@code spawn.h}, all bound in one shape, six words: each shape costs the guest's start what
+     * {@link SystemCall} tells. On the architectures we run on, a function does not see arguments that it does not take,
+     * nor the upper half of a word that it takes an {@code int} or {@code short} from.
+     */
+    private enum Function {
+        SPAWN("posix_spawn"),
+        ACTIONS_INIT("posix_spawn_file_actions_init"),
+        ACTIONS_DESTROY("posix_spawn_file_actions_destroy"),
+        ADD_CLOSE("posix_spawn_file_actions_addclose"),
+        ADD_CLOSE_FROM("posix_spawn_file_actions_addclosefrom_np"),
+        ADD_DUP2("posix_spawn_file_actions_adddup2"),
+        ATTRIBUTES_INIT("posix_spawnattr_init"),
+        ATTRIBUTES_DESTROY("posix_spawnattr_destroy"),
+        SET_FLAGS("posix_spawnattr_setflags"),
+        SET_SIGMASK("posix_spawnattr_setsigmask"),
+        SET_SIGDEFAULT("posix_spawnattr_setsigdefault"),
+        SIGFILLSET("sigfillset");
+
+        private final String function;
+        private final MethodHandle handle;
+
+        Function(String function) {
+            this.function = function;
+            this.handle = Libc.handle(function, SIX_WORDS);
+        }
+
+        /** Calls the function, which answers an error number instead of setting {@code errno}. */
+        int call(long... arguments) {
+            long[] all = Arrays.copyOf(arguments, WORDS);
+            try {
+                return (int) (long) handle.invokeExact(all[0], all[1], all[2], all[3], all[4], all[5]);
+            } catch (Throwable failure) {
+                throw Libc.unexpected(function, failure);
+            }
+        }
+
+        void succeed(long... arguments) throws SystemCallException {
+            int errno = call(arguments);
+            if (errno != 0) {
+                throw new SystemCallException(function, "", errno);
+            }
+        }
+    }
 
     private final Arena arena = Arena.ofConfined();
     private final List<OwnedFd> held = new ArrayList<>();
@@ -87,16 +98,13 @@ final class SpawnCall implements AutoCloseable {
         try {
             this.argv = strings(arena, program.arguments());
             this.envp = strings(arena, program.environment());
-            check((int) ACTIONS_INIT.invokeExact(actions), "posix_spawn_file_actions_init");
-            check((int) ATTRIBUTES_INIT.invokeExact(attributes), "posix_spawnattr_init");
+            Function.ACTIONS_INIT.succeed(actions.address());
+            Function.ATTRIBUTES_INIT.succeed(attributes.address());
             mapDescriptors(descriptors);
             setAttributes(newSession);
-        } catch (SystemCallException | RuntimeException failure) {
+        } catch (SystemCallException | RuntimeException | Error failure) {
             close();
             throw failure;
-        } catch (Throwable failure) {
-            close();
-            throw Libc.unexpected("posix_spawn", failure);
         }
     }
 
@@ -126,68 +134,52 @@ final class SpawnCall implements AutoCloseable {
 
     @Override
     public void close() {
-        try {
-            int _ = (int) ACTIONS_DESTROY.invokeExact(actions);
-            int _ = (int) ATTRIBUTES_DESTROY.invokeExact(attributes);
-        } catch (Throwable failure) {
-            throw Libc.unexpected("posix_spawn_file_actions_destroy", failure);
-        } finally {
-            held.forEach(OwnedFd::close);
-            arena.close();
-        }
+        int _ = Function.ACTIONS_DESTROY.call(actions.address());
+        int _ = Function.ATTRIBUTES_DESTROY.call(attributes.address());
+        held.forEach(OwnedFd::close);
+        arena.close();
     }
 
     private int spawn(MemorySegment pid, MemorySegment path) {
-        try {
-            return (int) SPAWN.invokeExact(pid, path, actions, attributes, argv, envp);
-        } catch (Throwable failure) {
-            throw Libc.unexpected("posix_spawn", failure);
-        }
+        return Function.SPAWN.call(
+                pid.address(), path.address(), actions.address(), attributes.address(), argv.address(), envp.address());
     }
 
     /**
      * Each mapped file is first duplicated above every number of the child, so that no {@code dup2} overwrites the
      * source of a later one.
      */
-    private void mapDescriptors(SortedMap<Integer, OwnedFd> descriptors) throws Throwable {
+    private void mapDescriptors(SortedMap<Integer, OwnedFd> descriptors) throws SystemCallException {
         int above = Math.max(STANDARD_STREAMS, descriptors.isEmpty() ? 0 : descriptors.lastKey() + 1);
         for (int number = 0; number < above; number++) {
             OwnedFd mapped = descriptors.get(number);
             if (mapped == null && number >= STANDARD_STREAMS) {
-                check((int) ADD_CLOSE.invokeExact(actions, number), "posix_spawn_file_actions_addclose");
+                Function.ADD_CLOSE.succeed(actions.address(), number);
                 continue;
             }
             OwnedFd source = mapped == null ? devNull(above) : lifted(mapped.number(), above);
             held.add(source);
-            check((int) ADD_DUP2.invokeExact(actions, source.number(), number), "posix_spawn_file_actions_adddup2");
+            Function.ADD_DUP2.succeed(actions.address(), source.number(), number);
         }
-        check((int) ADD_CLOSE_FROM.invokeExact(actions, above), "posix_spawn_file_actions_addclosefrom_np");
+        Function.ADD_CLOSE_FROM.succeed(actions.address(), above);
     }
 
-    private void setAttributes(boolean newSession) throws Throwable {
+    private void setAttributes(boolean newSession) throws SystemCallException {
         MemorySegment signals = arena.allocate(SIGSET_BYTES, Long.BYTES); // zeroes: the empty set
-        check((int) SET_SIGMASK.invokeExact(attributes, signals), "posix_spawnattr_setsigmask");
-        check((int) SIGFILLSET.invokeExact(signals), "sigfillset");
-        check((int) SET_SIGDEFAULT.invokeExact(attributes, signals), "posix_spawnattr_setsigdefault");
+        Function.SET_SIGMASK.succeed(attributes.address(), signals.address());
+        Function.SIGFILLSET.succeed(signals.address());
+        Function.SET_SIGDEFAULT.succeed(attributes.address(), signals.address());
         int flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | (newSession ? POSIX_SPAWN_SETSID : 0);
-        check((int) SET_FLAGS.invokeExact(attributes, (short) flags), "posix_spawnattr_setflags");
+        Function.SET_FLAGS.succeed(attributes.address(), flags);
     }
 
     private static OwnedFd lifted(int number, int above) throws SystemCallException {
         return new OwnedFd(OwnedFd.fcntl(number, F_DUPFD_CLOEXEC, above));
     }
 
-    private static OwnedFd devNull(int above) throws Throwable {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(Libc.ERRNO_STATE);
-            MemorySegment path = arena.allocateFrom("/dev/null");
-            int number = (int) OPEN.invokeExact(state, path, O_RDWR | O_CLOEXEC);
-            if (number < 0) {
-                throw new SystemCallException("open", "/dev/null", Libc.errno(state));
-            }
-            try (OwnedFd low = new OwnedFd(number)) {
-                return lifted(low.number(), above);
-            }
+    private static OwnedFd devNull(int above) throws SystemCallException {
+        try (OwnedFd low = DeviceFile.open("/dev/null", DeviceFile.O_RDWR)) {
+            return lifted(low.number(), above);
         }
     }
 
@@ -198,12 +190,5 @@ final class SpawnCall implements AutoCloseable {
             array.setAtIndex(ValueLayout.ADDRESS, i, Libc.cString(allocator, values.get(i)));
         }
         return array;
-    }
-
-    /** These functions answer an error number instead of setting {@code errno}. */
-    private static void check(int errno, String call) throws SystemCallException {
-        if (errno != 0) {
-            throw new SystemCallException(call, "", errno);
-        }
     }
 }

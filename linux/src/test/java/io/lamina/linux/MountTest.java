@@ -58,9 +58,9 @@ class MountTest {
     }
 
     @Test
-    void deviceNumbersArePackedAsTheCLibraryDoes() {
+    void deviceNumbersArePackedAsTheKernelDoes() {
         assertEquals(0x103, DeviceFile.device(1, 3));
-        assertEquals((0x1000L << 32) | (0x234L << 8) | 0x78 | (0x3456L << 20), DeviceFile.device(0x1234, 0x345678));
+        assertEquals(0x345_234_78L, DeviceFile.device(0x234, 0x34578));
     }
 
     private interface Body {
