@@ -21,12 +21,6 @@ public final class Pidfd implements AutoCloseable {
     public static final int SIGKILL = 9;
     public static final int SIGTERM = 15;
 
-    /** {@code struct pollfd}: the descriptor (int), the events asked for and those found (two shorts). */
-    private static final int POLLFD_BYTES = 8;
-
-    private static final int POLLFD_EVENTS = 4;
-    private static final short POLLIN = 1;
-
     /** {@code siginfo_t}: 128 bytes, of which {@code waitid} fills these (asm-generic/siginfo.h, 64 bits). */
     private static final int SIGINFO_BYTES = 128;
 
@@ -54,10 +48,6 @@ public final class Pidfd implements AutoCloseable {
                     ValueLayout.JAVA_LONG,
                     ValueLayout.JAVA_LONG,
                     ValueLayout.JAVA_LONG));
-    private static final MethodHandle POLL = Libc.errnoHandle(
-            "poll",
-            FunctionDescriptor.of(
-                    ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT));
     private static final MethodHandle WAITID = Libc.errnoHandle(
             "waitid",
             FunctionDescriptor.of(
@@ -95,7 +85,7 @@ public final class Pidfd implements AutoCloseable {
     /** Waits for the end of the process; blocks the thread and, of a virtual thread, its carrier. */
     public ExitStatus waitFor() throws SystemCallException {
         while (true) {
-            poll(-1);
+            boolean _ = Poll.readable(fd, -1); // a signal may end the wait, too
             Optional<ExitStatus> status = reap();
             if (status.isPresent()) {
                 return status.get();
@@ -112,7 +102,7 @@ public final class Pidfd implements AutoCloseable {
             if (status.isPresent() || leftNanos <= 0) {
                 return status;
             }
-            poll((int) Math.min(1 + leftNanos / 1_000_000, Integer.MAX_VALUE));
+            boolean _ = Poll.readable(fd, (int) Math.min(1 + leftNanos / 1_000_000, Integer.MAX_VALUE));
         }
     }
 
@@ -151,24 +141,6 @@ public final class Pidfd implements AutoCloseable {
             throw failure;
         } catch (Throwable failure) {
             throw Libc.unexpected("waitid", failure);
-        }
-    }
-
-    /** Returns when the process has ended, after {@code millis} (-1: never), or when a signal arrived. */
-    private void poll(int millis) throws SystemCallException {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(Libc.ERRNO_STATE);
-            MemorySegment request = arena.allocate(POLLFD_BYTES, Integer.BYTES);
-            request.set(ValueLayout.JAVA_INT, 0, fd.number());
-            request.set(ValueLayout.JAVA_SHORT, POLLFD_EVENTS, POLLIN);
-            int result = (int) POLL.invokeExact(state, request, 1L, millis);
-            if (result < 0 && Libc.errno(state) != Errno.EINTR) {
-                throw new SystemCallException("poll", "process " + pid, Libc.errno(state));
-            }
-        } catch (SystemCallException | IllegalStateException failure) {
-            throw failure;
-        } catch (Throwable failure) {
-            throw Libc.unexpected("poll", failure);
         }
     }
 

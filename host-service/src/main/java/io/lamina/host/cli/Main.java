@@ -11,7 +11,7 @@ import picocli.CommandLine.HelpCommand;
         synopsisSubcommandLabel = "COMMAND",
         versionProvider = BuildVersion.class,
         mixinStandardHelpOptions = true,
-        subcommands = {HelpCommand.class},
+        subcommands = {QuickstartCommand.class, RunCommand.class, GuestCommand.class, HelpCommand.class},
         footerHeading = "%nExit status:%n",
         footer = {
             "  of the command in the virtual machine, for run; else",

@@ -63,14 +63,19 @@ final class AgentSession implements AutoCloseable {
         return hello;
     }
 
-    /** Asks for a command to be run in an image. */
-    void start(byte[] envelope, byte[] config, Integrity integrity, List<String> command) throws IOException {
+    /** What the agent is asked: to prove an image and to run a command in it. */
+    static Start request(byte[] envelope, byte[] config, Integrity integrity, List<String> command) {
         Start.Builder start = Start.newBuilder()
                 .setStatementEnvelope(ByteString.copyFrom(envelope))
                 .setImageConfig(ByteString.copyFrom(config))
                 .setIntegrity(integrity);
         command.forEach(argument -> start.addCommand(ByteString.copyFromUtf8(argument)));
-        channel.send(HostMessage.newBuilder().setStart(start).build());
+        return start.build();
+    }
+
+    /** Asks. */
+    void start(Start request) throws IOException {
+        channel.send(HostMessage.newBuilder().setStart(request).build());
     }
 
     /** Passes on what the guest says until it ends the run. */
@@ -131,7 +136,7 @@ final class AgentSession implements AutoCloseable {
     }
 
     /** A guest's words for a terminal: no control characters, and not without end. */
-    private static String printable(String text) {
+    static String printable(String text) {
         StringBuilder shown = new StringBuilder();
         text.codePoints()
                 .limit(MAX_TEXT_CHARS)

@@ -2,7 +2,6 @@ package io.lamina.host.run;
 
 import io.lamina.images.device.Extent;
 import io.lamina.images.device.FlattenedDevice;
-import io.lamina.linux.Memfd;
 import io.lamina.linux.OwnedFd;
 import io.lamina.linux.Pidfd;
 import io.lamina.linux.Spawn;
@@ -11,10 +10,7 @@ import io.lamina.vhostuser.server.DataPlane;
 import io.lamina.vhostuser.server.DataPlaneClient;
 import io.lamina.vhostuser.server.DeviceSpec;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -61,8 +57,13 @@ final class DataPlaneProcess implements AutoCloseable {
         }
     }
 
-    /** Serves {@code device} to the peer of {@code frontend}. */
-    void serve(FlattenedDevice device, OwnedFd frontend) throws IOException {
+    /** The process number, for messages. */
+    int pid() {
+        return process.pid();
+    }
+
+    /** Serves {@code device}; answers the socket that the machine's side of it is to get. */
+    OwnedFd serve(FlattenedDevice device) throws IOException {
         Map<Path, Integer> files = new HashMap<>();
         List<DeviceSpec.Run> runs = new ArrayList<>();
         for (Extent extent : device.extents()) {
@@ -76,14 +77,20 @@ final class DataPlaneProcess implements AutoCloseable {
                     runs.add(new DeviceSpec.Run(file.startByte(), file.lengthBytes(), id, file.fileOffsetBytes()));
                 }
                 case Extent.MemoryExtent memory -> {
-                    int id = hand(memoryFile(memory.content()));
+                    int id = hand(MemoryFiles.of("extent", memory.content()));
                     runs.add(new DeviceSpec.Run(memory.startByte(), memory.lengthBytes(), id, 0));
                 }
                 case Extent.ZeroExtent _ -> {}
             }
         }
-        client.serveConnected(
-                new DeviceSpec(device.sizeBytes(), BLOCK_SIZE_BYTES, SERIAL, 1, false, runs), frontend);
+        UnixSocket.Pair pair = UnixSocket.pair();
+        try (OwnedFd ours = pair.first()) {
+            client.serveConnected(new DeviceSpec(device.sizeBytes(), BLOCK_SIZE_BYTES, SERIAL, 1, false, runs), ours);
+            return pair.second();
+        } catch (IOException failure) {
+            pair.close();
+            throw failure;
+        }
     }
 
     @Override
@@ -98,21 +105,6 @@ final class DataPlaneProcess implements AutoCloseable {
     private int hand(OwnedFd file) throws IOException {
         try (file) {
             return client.addFile(file);
-        }
-    }
-
-    private static OwnedFd memoryFile(ByteBuffer content) throws IOException {
-        OwnedFd memory = Memfd.create("extent", 0);
-        try (FileChannel channel =
-                FileChannel.open(Path.of("/proc/self/fd/" + memory.number()), StandardOpenOption.WRITE)) {
-            ByteBuffer rest = content.duplicate();
-            while (rest.hasRemaining()) {
-                channel.write(rest);
-            }
-            return memory;
-        } catch (IOException failure) {
-            memory.close();
-            throw failure;
         }
     }
 }

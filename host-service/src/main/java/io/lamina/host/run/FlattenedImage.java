@@ -43,7 +43,7 @@ public record FlattenedImage(FlattenedDevice device, FsmetaFile fsmeta, List<Sto
                 new ImageStatement.VerityTable(
                         device.geometry(), device.dataBlocks(), device.hashStartBlock(), device.rootHash()),
                 UpperLayer.MEMORY,
-                Validity.ALWAYS);
+                Validity.UNLIMITED);
     }
 
     @Override

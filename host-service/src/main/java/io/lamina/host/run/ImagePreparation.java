@@ -27,7 +27,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.List;
@@ -61,7 +60,7 @@ final class ImagePreparation {
                     () -> compose(fsmeta, layers.baseFirst),
                     made -> made.rootHash() + " over " + made.dataBlocks() + " blocks");
             return new FlattenedImage(device, fsmeta, layers.baseFirst);
-        } catch (IOException | RuntimeException failure) {
+        } catch (IOException | InterruptedException | RuntimeException failure) {
             fsmeta.memory().close();
             throw failure;
         }
@@ -115,7 +114,7 @@ final class ImagePreparation {
                 open.add(channel);
                 layers.add(LayerImage.of(ErofsImage.open("layer " + blob.diffId(), channel), blob.diffId()));
             }
-            try (FileChannel channel = FileChannel.open(pathOf(memory), READ, WRITE)) {
+            try (FileChannel channel = FileChannel.open(MemoryFiles.path(memory), READ, WRITE)) {
                 Fsmeta fsmeta = Merger.merge(layers, channel);
                 Memfd.seal(memory, Memfd.F_SEAL_SHRINK | Memfd.F_SEAL_GROW | Memfd.F_SEAL_WRITE);
                 return new FsmetaFile(memory, digest(channel), fsmeta.blocks(), fsmeta.inodes());
@@ -133,16 +132,11 @@ final class ImagePreparation {
     private static FlattenedDevice compose(FsmetaFile fsmeta, List<StoredBlob> baseFirst) throws IOException {
         VerityGeometry geometry = VerityGeometry.STANDARD;
         long sizeBytes = fsmeta.blocks() * geometry.dataBlockSizeBytes();
-        Extent data = new Extent.FileExtent(0, sizeBytes, pathOf(fsmeta.memory()), 0);
+        Extent data = new Extent.FileExtent(0, sizeBytes, MemoryFiles.path(fsmeta.memory()), 0);
         List<DevicePart> parts = new ArrayList<>();
         parts.add(DevicePart.hashing("fsmeta", data, geometry));
         baseFirst.forEach(blob -> parts.add(blob.part()));
         return FlattenedDevice.compose(parts);
-    }
-
-    /** A name for a file that has none, good in this process for as long as the descriptor is open. */
-    private static Path pathOf(OwnedFd memory) {
-        return Path.of("/proc/self/fd/" + memory.number());
     }
 
     private static Digest digest(FileChannel file) throws IOException {

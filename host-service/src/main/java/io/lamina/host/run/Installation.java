@@ -1,7 +1,11 @@
 package io.lamina.host.run;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * Where this Lamina lives and where it keeps things.
@@ -17,5 +21,12 @@ public record Installation(Path root, Path home) {
                 .orElseGet(() -> Path.of(System.getProperty("user.home"), ".cache", "lamina"));
         Path root = Path.of(System.getProperty("lamina.root", "."));
         return new Installation(root.toAbsolutePath().normalize(), home.toAbsolutePath());
+    }
+
+    /** The guest agent and its libraries, sorted by name. */
+    public List<Path> agentJars() throws IOException {
+        try (Stream<Path> jars = Files.list(root.resolve("guest-agent/target/lib"))) {
+            return jars.filter(jar -> jar.toString().endsWith(".jar")).sorted().toList();
+        }
     }
 }

@@ -34,6 +34,16 @@ record SigningKeys(SigningKey key, boolean ofTheUser) {
         return new SigningKeys(load(development), false);
     }
 
+    /** What to call it in a message. */
+    String name() {
+        return ofTheUser ? "your key" : "the development key";
+    }
+
+    /** The public half as PEM, for the guest to trust. */
+    byte[] publicPem() {
+        return key.publicKey().orElseThrow().pem();
+    }
+
     private static SigningKey load(Path file) throws IOException {
         try {
             SigningKey key = SigningKey.ofPem(Files.readAllBytes(file));

@@ -1,5 +1,6 @@
 package io.lamina.host.run;
 
+import java.io.IOException;
 import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,8 +28,8 @@ public final class Steps {
 
     /** Work that makes a value. */
     @FunctionalInterface
-    public interface Work<T, E extends Exception> {
-        T run() throws E;
+    public interface Work<T> {
+        T run() throws IOException, InterruptedException;
     }
 
     /** What is told of a value once it is made. */
@@ -38,7 +39,7 @@ public final class Steps {
     }
 
     /** Does {@code work} as one step and tells its outcome. */
-    public <T, E extends Exception> T step(String name, Work<T, E> work, Outcome<T> outcome) throws E {
+    public <T> T step(String name, Work<T> work, Outcome<T> outcome) throws IOException, InterruptedException {
         long start = System.nanoTime();
         T value = work.run();
         done(name, outcome.of(value), System.nanoTime() - start);
@@ -52,6 +53,12 @@ public final class Steps {
             out.printf(Locale.ROOT, "  %-16s %s%n", name, outcome);
             out.flush();
         }
+    }
+
+    /** Tells something that is no step; told even where steps are not. */
+    public void say(String sentence) {
+        out.println("lamina: " + sentence);
+        out.flush();
     }
 
     /** Prints each step's time and their sum. */

@@ -33,7 +33,8 @@ final class VirtualMachine implements AutoCloseable {
      * Starts {@code machine}.
      *
      * @param qemu the program
-     * @param descriptors what the machine's descriptor numbers are
+     * @param descriptors what the machine's descriptor numbers are; taken over, so that QEMU alone holds them afterwards
+     *     and its end is the end of its sockets
      */
     static VirtualMachine start(Path qemu, QemuMachine machine, Map<Integer, OwnedFd> descriptors) throws IOException {
         List<String> arguments = new ArrayList<>(List.of("--pdeathsig", "KILL", "--", qemu.toString()));
@@ -50,6 +51,8 @@ final class VirtualMachine implements AutoCloseable {
         } catch (IOException failure) {
             output.close();
             throw failure;
+        } finally {
+            descriptors.values().forEach(OwnedFd::close);
         }
     }
 

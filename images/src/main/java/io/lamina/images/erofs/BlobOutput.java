@@ -30,7 +30,11 @@ public final class BlobOutput {
     private final LeafHasher hasher = new LeafHasher(VerityGeometry.STANDARD);
     private final int blockSizeBytes;
     private final int headBytes;
-    private final byte[] buffer = new byte[BUFFER_BYTES];
+    private final Background writing;
+    private byte[] buffer = new byte[BUFFER_BYTES];
+    /** The buffer that is being written, or that was. */
+    private byte @Nullable [] other;
+
     private final byte[] hashes =
             new byte[BUFFER_BYTES / VerityGeometry.STANDARD.dataBlockSizeBytes() * VerityGeometry.HASH_BYTES];
     /** The image's byte that the buffer starts with; a multiple of the buffer's and of verity's block size. */
@@ -42,9 +46,12 @@ public final class BlobOutput {
      * @param blob takes the image from its start; what it held before is dropped
      * @param leaves takes {@link VerityGeometry#HASH_BYTES} bytes for each block of {@link VerityGeometry#STANDARD}
      * @param headBytes left out in front, a multiple of the block size
+     * @param writing does the hashing and writing; ended by {@link MetadataWriter#finish}
      */
-    public BlobOutput(FileChannel blob, @Nullable FileChannel leaves, int blockSizeBytes, int headBytes)
+    public BlobOutput(
+            FileChannel blob, @Nullable FileChannel leaves, int blockSizeBytes, int headBytes, Background writing)
             throws IOException {
+        this.writing = writing;
         this.blob = blob;
         this.leaves = leaves;
         this.blockSizeBytes = blockSizeBytes;
@@ -66,7 +73,7 @@ public final class BlobOutput {
         return positionBytes() / blockSizeBytes;
     }
 
-    /** The buffer to fill, from {@link #room} on. */
+    /** The buffer to fill, until {@link #room} is asked for again. */
     public byte[] buffer() {
         return buffer;
     }
@@ -145,15 +152,22 @@ public final class BlobOutput {
     /** Pads the image, writes what is left, and then the head. */
     void finish(byte[] head) throws IOException {
         putZeroes(-positionBytes() & (PADDING_BYTES - 1));
-        flush();
+        writing.await();
+        write(buffer, used, bufferStart);
         write(head, headBytes, 0);
     }
 
-    /** Writes whole blocks and keeps the rest. */
+    /** Lets whole blocks be written, and goes on with the other buffer. */
     private void flush() throws IOException {
+        byte[] full = buffer;
         int whole = used & -VerityGeometry.STANDARD.dataBlockSizeBytes();
-        write(buffer, whole, bufferStart);
-        System.arraycopy(buffer, whole, buffer, 0, used - whole);
+        long at = bufferStart;
+        writing.await();
+        byte[] next = other == null ? new byte[BUFFER_BYTES] : other;
+        System.arraycopy(full, whole, next, 0, used - whole);
+        writing.start(() -> write(full, whole, at));
+        other = full;
+        buffer = next;
         bufferStart += whole;
         used -= whole;
     }

@@ -32,7 +32,7 @@ public record Superblock(Features features, Areas areas, Timestamp epoch, Device
 
     static final int MAX_BLOCK_BITS = 12;
 
-    private static final int CHECKSUM = 4;
+    static final int CHECKSUM = 4;
     private static final int FEATURE_COMPAT = 8;
     private static final int BLKSZBITS = 12;
     private static final int SB_EXTSLOTS = 13;
@@ -165,13 +165,13 @@ public record Superblock(Features features, Areas areas, Timestamp epoch, Device
     }
 
     /** From the superblock to the end of its block; where it starts a block, that block. */
-    private static int checksummedBytes(int blockBits) {
+    static int checksummedBytes(int blockBits) {
         int blockSizeBytes = 1 << blockBits;
         return blockSizeBytes > START_BYTE ? blockSizeBytes - START_BYTE : blockSizeBytes;
     }
 
     /** CRC-32C with the field itself as zero and without the final inversion. */
-    private static int checksum(byte[] bytes, int start, int length) {
+    static int checksum(byte[] bytes, int start, int length) {
         CRC32C crc = new CRC32C();
         crc.update(bytes, start, CHECKSUM);
         crc.update(new byte[Integer.BYTES], 0, Integer.BYTES);

@@ -1,8 +1,10 @@
 package io.lamina.images.layer;
 
 import io.lamina.images.UnsupportedImageException;
+import io.lamina.images.erofs.Background;
 import io.lamina.images.erofs.BlobOutput;
 import io.lamina.images.erofs.Content;
+import io.lamina.images.erofs.DeviceSlot;
 import io.lamina.images.erofs.Directory;
 import io.lamina.images.erofs.MetadataLayout;
 import io.lamina.images.erofs.MetadataWriter;
@@ -13,12 +15,18 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ThreadFactory;
 import org.jspecify.annotations.Nullable;
 
 /** Converts the tar of a layer to a layer blob. The same tar gives the same bytes, always and everywhere. */
 public final class LayerConverter {
     private static final int BLOCK_BITS = 12;
     private static final long MAX_BLOCKS = 0xFFFF_FFFEL - (BlobOutput.PADDING_BYTES >> BLOCK_BITS);
+
+    private static final ThreadFactory DAEMONS =
+            Thread.ofPlatform().daemon().name("layer-hash-", 0).factory();
 
     private LayerConverter() {}
 
@@ -34,17 +42,17 @@ public final class LayerConverter {
      */
     public static ConvertedLayer convert(InputStream uncompressedTar, FileChannel blob, FileChannel leaves)
             throws IOException {
-        TarInput input = new TarInput(uncompressedTar);
-        TarReader tar = new TarReader(input);
-        BlobOutput out = new BlobOutput(blob, leaves, 1 << BLOCK_BITS, MetadataWriter.headBytes(BLOCK_BITS, 0));
-        FileDataWriter data = new FileDataWriter(out, BLOCK_BITS);
-        LayerTree tree = new LayerTree();
-        TarEntry entry;
-        while ((entry = tar.next()) != null) {
-            LayerPath path = LayerPath.of(entry, entry.path());
-            tree.add(entry, path, content(entry, path, data, tar));
+        // Its threads start with the first piece of work, so that small layers need none; close waits for them.
+        try (ExecutorService workers = Executors.newFixedThreadPool(2, DAEMONS)) {
+            BlobOutput out = new BlobOutput(
+                    blob, leaves, 1 << BLOCK_BITS, MetadataWriter.headBytes(BLOCK_BITS, 0), new Background(workers));
+            return convert(new TarInput(uncompressedTar, new Background(workers)), out);
         }
-        Digest diffId = input.drain();
+    }
+
+    private static ConvertedLayer convert(TarInput input, BlobOutput out) throws IOException {
+        LayerTree tree = new LayerTree();
+        Digest diffId = readAll(input, tree, new FileDataWriter(out, BLOCK_BITS));
         MetadataLayout layout = MetadataLayout.of(tree.finish(), BLOCK_BITS, out.positionBlock());
         if (layout.endBlock() > MAX_BLOCKS) {
             throw new UnsupportedImageException(
@@ -54,13 +62,52 @@ public final class LayerConverter {
         return new ConvertedLayer(diffId, 1 << BLOCK_BITS, blocks, layout.inodes());
     }
 
-    private static @Nullable Content content(TarEntry entry, LayerPath path, FileDataWriter data, TarReader tar)
+    /**
+     * Reads a tar to its end and writes an index of it: an image with the tar as its second device, or, with the tar
+     * behind the padded index, an image by itself.
+     *
+     * @param uncompressedTar as for {@link #convert}
+     * @param index takes the metadata from offset 0, padded as a blob is
+     * @throws io.lamina.images.CorruptImageException if the tar breaks a rule
+     * @throws UnsupportedImageException if it uses what this version does not read, or what an index cannot say
+     */
+    public static IndexedLayer index(InputStream uncompressedTar, FileChannel index) throws IOException {
+        try (ExecutorService workers = Executors.newFixedThreadPool(1, DAEMONS)) {
+            TarInput input = new TarInput(uncompressedTar, new Background(workers));
+            LayerTree tree = new LayerTree();
+            Digest diffId = readAll(input, tree, new TarPlacement());
+            int bits = TarPlacement.BLOCK_BITS;
+            int headBytes = MetadataWriter.headBytes(bits, 1);
+            MetadataLayout layout = MetadataLayout.of(tree.finish(), bits, headBytes >> bits);
+            long tarBlocks = (input.positionBytes() + (1 << bits) - 1) >> bits;
+            DeviceSlot tar = new DeviceSlot(diffId.hex(), tarBlocks, layout.paddedEndBlock());
+            if (tar.endBlock() > 0xFFFF_FFFEL) {
+                throw new UnsupportedImageException(
+                        "layer " + diffId, tar.endBlock() + " blocks are more than 32-bit block numbers reach");
+            }
+            BlobOutput out = new BlobOutput(index, null, 1 << bits, headBytes, new Background(null));
+            long blocks = MetadataWriter.finish(layout, out, List.of(tar), uuid(diffId));
+            return new IndexedLayer(diffId, blocks, tarBlocks, layout.inodes());
+        }
+    }
+
+    private static Digest readAll(TarInput input, LayerTree tree, DataPlacement data) throws IOException {
+        TarReader tar = new TarReader(input);
+        TarEntry entry;
+        while ((entry = tar.next()) != null) {
+            LayerPath path = LayerPath.of(entry, entry.path());
+            tree.add(entry, path, content(entry, path, data, tar));
+        }
+        return input.drain();
+    }
+
+    private static @Nullable Content content(TarEntry entry, LayerPath path, DataPlacement data, TarReader tar)
             throws IOException {
         if (path.kind() == LayerPath.Kind.WHITEOUT || path.kind() == LayerPath.Kind.OPAQUE_MARK) {
             return null;
         }
         return switch (entry.body()) {
-            case TarEntry.File file -> data.write(entry, file, tar);
+            case TarEntry.File file -> data.place(entry, file, tar);
             case TarEntry.SymbolicLink link -> new Content.Target(link.target().bytes());
             case TarEntry.DeviceNode device -> new Content.Device(device.number());
             case TarEntry.DirectoryNode _ -> new Content.Entries(new Directory());

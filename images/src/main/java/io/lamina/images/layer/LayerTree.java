@@ -8,6 +8,7 @@ import io.lamina.images.erofs.FileType;
 import io.lamina.images.erofs.Owner;
 import io.lamina.images.erofs.Timestamp;
 import io.lamina.images.erofs.TreeInode;
+import io.lamina.images.erofs.Xattr;
 import io.lamina.images.erofs.Xattrs;
 import java.util.ArrayDeque;
 import java.util.Arrays;
@@ -42,9 +43,7 @@ final class LayerTree {
     /** Adds a file, a directory, a link or a whiteout. */
     void add(TarEntry entry, LayerPath path, @Nullable Content content) throws CorruptImageException {
         switch (path.kind()) {
-            case OPAQUE_MARK -> opaque.add(walk.parent(root, path, entry));
-            case WHITEOUT ->
-                childOf(walk.parent(root, path, entry), path.name()).markWhiteout();
+            case OPAQUE_MARK, WHITEOUT -> addWhiteout(entry, path);
             case ROOT -> {
                 if (!(entry.body() instanceof TarEntry.DirectoryNode)) {
                     throw entry.corrupt("the root of the layer is no directory");
@@ -53,6 +52,19 @@ final class LayerTree {
             }
             case ORDINARY -> addOrdinary(entry, walk.parent(root, path, entry), path, content);
             case AUFS_LEFTOVER -> addOrdinary(entry, walk.parent(leftovers, path, entry), path, content);
+        }
+    }
+
+    /** Below a file or a symbolic link of this layer, which hides all of the lower layers, a whiteout means nothing. */
+    private void addWhiteout(TarEntry entry, LayerPath path) throws CorruptImageException {
+        TreeInode parent = walk.directParent(root, path, entry);
+        if (parent == null) {
+            return;
+        }
+        if (path.kind() == LayerPath.Kind.OPAQUE_MARK) {
+            opaque.add(parent);
+        } else {
+            childOf(parent, path.name()).markWhiteout();
         }
     }
 
@@ -65,27 +77,22 @@ final class LayerTree {
         TreeInode linked = entry.body() instanceof TarEntry.HardLink link ? linkTarget(entry, link) : null;
         Directory.Entry child = childOf(parent, path.name());
         TreeInode old = child.inode();
-        boolean oldIsDirectory = old != null && old.content() instanceof Content.Entries;
-        if (linked != null) {
-            if (old != null && oldIsDirectory) {
-                walk.forget();
-            }
-            child.setInode(linked);
+        if (old != null && old.content() instanceof Content.Entries && content instanceof Content.Entries) {
+            old.setAttributes(entry.attributes());
             return;
         }
-        if (!(content instanceof Content.Entries)) {
+        if (old != null) {
             walk.forget();
-            child.setInode(new TreeInode(entry.attributes(), content == null ? Content.Nothing.INSTANCE : content));
-        } else if (old != null && oldIsDirectory) {
-            old.setAttributes(entry.attributes());
-        } else {
-            if (old != null) {
+            if (content instanceof Content.Entries) {
                 // Unpacking has removed a lower layer's directory of this name when it made what is replaced now.
                 child.markWhiteout();
-                walk.forget();
             }
-            child.setInode(new TreeInode(entry.attributes(), content));
         }
+        child.setInode(linked != null ? linked : newInode(entry, content));
+    }
+
+    private static TreeInode newInode(TarEntry entry, @Nullable Content content) {
+        return new TreeInode(entry.attributes(), content == null ? Content.Nothing.INSTANCE : content);
     }
 
     private TreeInode linkTarget(TarEntry entry, TarEntry.HardLink link) throws CorruptImageException {
@@ -108,26 +115,34 @@ final class LayerTree {
     /** Turns whiteouts and opaque marks into what overlayfs knows, and gives the root. No entry may follow. */
     TreeInode finish() {
         if (opaque.contains(root)) {
-            makeOpaque(root);
+            mark(root, LayerXattrs.OPAQUE);
         }
         ArrayDeque<TreeInode> directories = new ArrayDeque<>();
         directories.add(root);
         while (!directories.isEmpty()) {
-            Directory directory = ((Content.Entries) directories.remove().content()).directory();
-            for (int i = 0; i < directory.count(); i++) {
-                Directory.Entry child = directory.entry(i);
-                TreeInode inode = child.inode();
-                if (inode == null) {
-                    if (child.whiteout()) {
-                        child.setInode(new TreeInode(WHITEOUT, Content.Device.WHITEOUT));
-                    }
-                } else if (inode.content() instanceof Content.Entries) {
-                    finishDirectory(child, inode);
-                    directories.add(inode);
-                }
+            TreeInode inode = directories.remove();
+            if (finishChildren(((Content.Entries) inode.content()).directory(), directories)) {
+                mark(inode, LayerXattrs.ORIGIN);
             }
         }
         return root;
+    }
+
+    /** @return whether the directory holds whiteouts */
+    private boolean finishChildren(Directory directory, ArrayDeque<TreeInode> directories) {
+        boolean whiteouts = false;
+        for (int i = 0; i < directory.count(); i++) {
+            Directory.Entry child = directory.entry(i);
+            TreeInode inode = child.inode();
+            if (inode == null && child.whiteout()) {
+                child.setInode(new TreeInode(WHITEOUT, Content.Device.WHITEOUT));
+                whiteouts = true;
+            } else if (inode != null && inode.content() instanceof Content.Entries) {
+                finishDirectory(child, inode);
+                directories.add(inode);
+            }
+        }
+        return whiteouts;
     }
 
     private void finishDirectory(Directory.Entry child, TreeInode inode) {
@@ -137,13 +152,13 @@ final class LayerTree {
                     inode.attributes().withXattrs(inode.attributes().xattrs().without(LayerXattrs.IMPLIED::equals)));
         }
         if (child.whiteout() || opaque.contains(inode)) {
-            makeOpaque(inode);
+            mark(inode, LayerXattrs.OPAQUE);
         }
     }
 
-    private static void makeOpaque(TreeInode inode) {
+    private static void mark(TreeInode inode, Xattr attribute) {
         Attributes attributes = inode.attributes();
-        inode.setAttributes(attributes.withXattrs(attributes.xattrs().with(LayerXattrs.OPAQUE)));
+        inode.setAttributes(attributes.withXattrs(attributes.xattrs().with(attribute)));
     }
 
     /** Whether {@code name} starts with {@code prefix}. */

@@ -20,6 +20,12 @@ public final class LayerXattrs {
     /** Marks a directory that hides the lower layers' directory, as overlayfs has it. */
     public static final Xattr OPAQUE = Xattr.of("trusted.overlay.opaque", "y");
 
+    /**
+     * Makes overlayfs hide the whiteouts of a directory that no other layer has (kernel: fs/overlayfs/inode.c,
+     * ovl_get_inode); without it readdir lists them.
+     */
+    public static final Xattr ORIGIN = Xattr.of("trusted.overlay.origin", "");
+
     private static final String SCHILY = "SCHILY.xattr.";
     private static final String LIBARCHIVE = "LIBARCHIVE.xattr.";
     private static final List<String> DROPPED = List.of("trusted.overlay.", "user.overlay.", "trusted.lamina.");

@@ -1,6 +1,7 @@
 package io.lamina.images.layer;
 
 import io.lamina.images.CorruptImageException;
+import io.lamina.images.erofs.Background;
 import io.lamina.images.oci.Digest;
 import java.io.IOException;
 import java.io.InputStream;
@@ -12,14 +13,19 @@ final class TarInput {
 
     private final InputStream in;
     private final MessageDigest sha256 = Digest.sha256();
-    private final byte[] buffer = new byte[BUFFER_BYTES];
+    private final Background hashing;
+    /** Being hashed while it is read from. */
+    private byte[] buffer = new byte[0];
+
+    private byte[] other = new byte[0];
     private int at;
     private int end;
     /** Bytes of the stream before the buffer. */
     private long bufferStart;
 
-    TarInput(InputStream in) {
+    TarInput(InputStream in, Background hashing) {
         this.in = in;
+        this.hashing = hashing;
     }
 
     /** Offset of the next byte in the stream. */
@@ -63,6 +69,7 @@ final class TarInput {
         do {
             at = end;
         } while (fill());
+        hashing.await();
         return Digest.of(sha256.digest());
     }
 
@@ -70,12 +77,23 @@ final class TarInput {
         bufferStart += end;
         at = 0;
         end = 0;
+        byte[] next = other.length == 0 ? new byte[BUFFER_BYTES] : other;
+        other = buffer;
+        buffer = next;
+        int filled = 0;
         int got;
-        while (end < buffer.length && (got = in.read(buffer, end, buffer.length - end)) >= 0) {
-            end += got;
+        while (filled < next.length && (got = in.read(next, filled, next.length - filled)) >= 0) {
+            filled += got;
         }
-        sha256.update(buffer, 0, end);
-        return end > 0;
+        end = filled;
+        int length = filled;
+        if (length == next.length) {
+            hashing.start(() -> sha256.update(next, 0, length));
+        } else {
+            hashing.await();
+            sha256.update(next, 0, length);
+        }
+        return length > 0;
     }
 
     private CorruptImageException truncated() {

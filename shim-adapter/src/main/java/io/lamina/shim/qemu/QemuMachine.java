@@ -12,23 +12,29 @@ import java.util.List;
  * shared, and our data plane asks that it cannot shrink.
  *
  * @param accelerator what runs the guest's code
- * @param memoryMiB guest memory
- * @param cpus virtual processors
- * @param kernel path or {@code /dev/fd/N} of a bzImage
- * @param initramfs path or {@code /dev/fd/N} of the guest image
- * @param kernelArguments the kernel's command line
+ * @param size memory and processors
+ * @param kernel what is booted
  * @param imageFd a connected vhost-user socket
  * @param agentFd a connected stream socket
  */
-public record QemuMachine(
-        Accelerator accelerator,
-        int memoryMiB,
-        int cpus,
-        String kernel,
-        String initramfs,
-        String kernelArguments,
-        int imageFd,
-        int agentFd) {
+public record QemuMachine(Accelerator accelerator, Size size, Kernel kernel, int imageFd, int agentFd) {
+    /**
+     * The size of a machine.
+     *
+     * @param memoryMiB guest memory
+     * @param cpus virtual processors
+     */
+    public record Size(int memoryMiB, int cpus) {}
+
+    /**
+     * What is booted, without a boot loader.
+     *
+     * @param image path or {@code /dev/fd/N} of a bzImage
+     * @param initramfs path or {@code /dev/fd/N} of the initramfs
+     * @param arguments the kernel's command line
+     */
+    public record Kernel(String image, String initramfs, String arguments) {}
+
     /** Name of the virtio-serial port that the agent looks for. */
     public static final String AGENT_PORT = "lamina.agent.0";
 
@@ -53,9 +59,9 @@ public record QemuMachine(
         add(line, "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
         add(line, "-machine", "q35,usb=off,vmport=off,sata=off,memory-backend=ram");
         add(line, "-accel", accelerator == Accelerator.KVM ? "kvm" : "tcg,thread=multi");
-        add(line, "-cpu", accelerator.cpuModel, "-smp", Integer.toString(cpus), "-m", memoryMiB + "M");
-        add(line, "-object", "memory-backend-memfd,id=ram,size=" + memoryMiB + "M,share=on,seal=on");
-        add(line, "-kernel", kernel, "-initrd", initramfs, "-append", kernelArguments);
+        add(line, "-cpu", accelerator.cpuModel, "-smp", Integer.toString(size.cpus), "-m", size.memoryMiB + "M");
+        add(line, "-object", "memory-backend-memfd,id=ram,size=" + size.memoryMiB + "M,share=on,seal=on");
+        add(line, "-kernel", kernel.image, "-initrd", kernel.initramfs, "-append", kernel.arguments);
         add(line, "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console");
         add(line, "-chardev", "socket,id=image,fd=" + imageFd);
         add(line, "-device", "vhost-user-blk-pci,chardev=image,num-queues=1,queue-size=128");

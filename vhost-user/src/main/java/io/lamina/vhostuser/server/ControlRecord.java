@@ -72,6 +72,9 @@ sealed interface ControlRecord {
 
     record Ended(int deviceId, String why) implements ControlRecord {}
 
+    /** A record of a type that this version does not have. */
+    record Unknown(int type) implements ControlRecord {}
+
     /** Type, tag and payload length at the start of a record. */
     record Header(int type, int tag, int payloadBytes) {}
 
@@ -121,7 +124,7 @@ sealed interface ControlRecord {
                 }
                 yield new Ended(payload.getInt(), text(payload));
             }
-            default -> throw new MalformedException("control record of type " + type);
+            default -> new Unknown(type);
         };
     }
 
@@ -138,6 +141,7 @@ sealed interface ControlRecord {
                 byte[] text = why.getBytes(StandardCharsets.UTF_8);
                 yield start(FAILED, tag, text.length).put(text).flip();
             }
+            case Unknown(int type) -> start(type, tag, 0).flip();
             case Connected(int deviceId, PeerCredentials peer) ->
                 start(CONNECTED, tag, CONNECTED_BYTES)
                         .putInt(deviceId)

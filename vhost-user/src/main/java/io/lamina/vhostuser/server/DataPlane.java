@@ -118,8 +118,7 @@ public final class DataPlane {
                     control.send(tag, new ControlRecord.Ok(), List.of());
                     return false;
                 }
-                case ControlRecord.Ok _, ControlRecord.Failed _, ControlRecord.Connected _, ControlRecord.Ended _ ->
-                    throw new IllegalArgumentException("an answer is no command");
+                default -> throw new IllegalArgumentException("no command: " + received.record());
             }
             control.send(tag, new ControlRecord.Ok(), List.of());
         } catch (IllegalArgumentException | IOException refused) {

@@ -81,7 +81,8 @@ final class QueueWorker {
     /** One turn. */
     void run() {
         enqueued = false;
-        if (broken) {
+        // Paused and idle, the ring's memory may be gone.
+        if (broken || (paused && unfinished == null)) {
             return;
         }
         try {

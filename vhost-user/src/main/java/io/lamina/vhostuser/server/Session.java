@@ -41,6 +41,9 @@ final class Session {
     /** Messages of one turn, so that a front-end that never stops talking does not keep others waiting. */
     private static final int TURN_MESSAGES = 32;
 
+    /** Refusals of one connection that are worth a warning; who goes on is left to talk to itself. */
+    private static final int LOUD_REFUSALS = 4;
+
     /** Dragonball counts a configuration offset from here, where a PCI device's begins. */
     private static final int CONFIG_WINDOW = 0x100;
 
@@ -56,6 +59,7 @@ final class Session {
     private long features;
     private long protocolFeatures;
     private long status;
+    private int refusals;
     private boolean waiting;
     private boolean scheduled;
     private @Nullable String ended;
@@ -401,7 +405,9 @@ final class Session {
         if (ended != null) {
             return;
         }
-        LOG.log(System.Logger.Level.WARNING, "request {0} is refused: {1}", code, failure.getMessage());
+        refusals++;
+        System.Logger.Level level = refusals <= LOUD_REFUSALS ? System.Logger.Level.WARNING : System.Logger.Level.DEBUG;
+        LOG.log(level, "request {0} is refused: {1}", code, failure.getMessage());
         if (!needReply || (protocolFeatures & ProtocolFeatures.REPLY_ACK) == 0) {
             end(String.valueOf(failure.getMessage()));
             return;

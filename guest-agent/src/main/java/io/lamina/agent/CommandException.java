@@ -1,0 +1,10 @@
+package io.lamina.agent;
+
+/** A command that cannot be started, for a reason that lies in the image or its configuration. */
+final class CommandException extends Exception {
+    private static final long serialVersionUID = 1L;
+
+    CommandException(String message, Throwable cause) {
+        super(message, cause);
+    }
+}

@@ -1,0 +1,95 @@
+package io.lamina.agent;
+
+import static java.nio.file.LinkOption.NOFOLLOW_LINKS;
+
+import io.lamina.images.statement.UpperLayer;
+import io.lamina.linux.DeviceFile;
+import io.lamina.linux.Mount;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * The container's root: the image, a writable layer over it where the statement allows one, and the file systems that a
+ * process expects.
+ *
+ * <p>The image is mounted without devices, but with set-user-id programs: the statement's signers vouch for them as for
+ * every other byte, and {@code su} or {@code ping} in a container need them. What the container can reach by them is this
+ * guest, which runs nothing else.
+ */
+final class ContainerRoot {
+    private static final Path BASE = Path.of("/run/lamina");
+
+    private ContainerRoot() {}
+
+    /** Mounts the image on {@code device}, read-only, and what lies over it; answers where the root is. */
+    static Path mount(Path device, UpperLayer upperLayer) throws IOException, RefusedException {
+        Path image = Files.createDirectories(BASE.resolve("image"));
+        Mount.mount("erofs", device.toString(), image.toString(), Mount.MS_RDONLY | Mount.MS_NODEV, "");
+        Path root = switch (upperLayer) {
+            case NONE -> image;
+            case MEMORY -> overlay(image);
+        };
+        prepare(root, "proc");
+        prepare(root, "sys");
+        prepare(root, "dev");
+        fill(root);
+        return root;
+    }
+
+    private static Path overlay(Path image) throws IOException {
+        Path memory = Files.createDirectories(BASE.resolve("memory"));
+        Mount.mount("tmpfs", "upper", memory.toString(), Mount.MS_NODEV, "mode=0700");
+        Path upper = Files.createDirectory(memory.resolve("upper"));
+        Path work = Files.createDirectory(memory.resolve("work"));
+        Path root = Files.createDirectories(BASE.resolve("root"));
+        String options = "lowerdir=" + image + ",upperdir=" + upper + ",workdir=" + work;
+        Mount.mount("overlay", "overlay", root.toString(), Mount.MS_NODEV, options);
+        return root;
+    }
+
+    /**
+     * A directory to mount on. A symbolic link there would lead the mount out of the root, into the guest's own files.
+     */
+    private static void prepare(Path root, String name) throws IOException, RefusedException {
+        Path directory = root.resolve(name);
+        if (!Files.exists(directory, NOFOLLOW_LINKS)) {
+            Files.createDirectory(directory);
+        } else if (!Files.isDirectory(directory, NOFOLLOW_LINKS)) {
+            throw new RefusedException("mount-point", "a directory /" + name + " in the image", "something else");
+        }
+    }
+
+    private static void fill(Path root) throws IOException {
+        long plain = Mount.MS_NOSUID | Mount.MS_NODEV | Mount.MS_NOEXEC;
+        Mount.mount("proc", "proc", root.resolve("proc").toString(), plain, "");
+        Mount.mount("sysfs", "sysfs", root.resolve("sys").toString(), plain | Mount.MS_RDONLY, "");
+        Path dev = root.resolve("dev");
+        Mount.mount("tmpfs", "dev", dev.toString(), Mount.MS_NOSUID | Mount.MS_NOEXEC, "mode=0755,size=64k");
+        // The memory devices of Documentation/admin-guide/devices.txt, and the controlling terminal.
+        node(dev, "null", 1, 3);
+        node(dev, "zero", 1, 5);
+        node(dev, "full", 1, 7);
+        node(dev, "random", 1, 8);
+        node(dev, "urandom", 1, 9);
+        node(dev, "tty", 5, 0);
+        Path pts = Files.createDirectory(dev.resolve("pts"));
+        Mount.mount(
+                "devpts", "devpts", pts.toString(), Mount.MS_NOSUID | Mount.MS_NOEXEC, "ptmxmode=0666,mode=0620,gid=5");
+        Path shm = Files.createDirectory(dev.resolve("shm"));
+        Mount.mount("tmpfs", "shm", shm.toString(), plain, "mode=1777");
+        link(dev, "ptmx", "pts/ptmx");
+        link(dev, "fd", "/proc/self/fd");
+        link(dev, "stdin", "/proc/self/fd/0");
+        link(dev, "stdout", "/proc/self/fd/1");
+        link(dev, "stderr", "/proc/self/fd/2");
+    }
+
+    private static void node(Path dev, String name, int major, int minor) throws IOException {
+        DeviceFile.makeCharacterDevice(dev.resolve(name).toString(), 0666, major, minor);
+    }
+
+    private static void link(Path dev, String name, String target) throws IOException {
+        Files.createSymbolicLink(dev.resolve(name), Path.of(target));
+    }
+}

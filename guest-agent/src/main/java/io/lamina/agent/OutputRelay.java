@@ -1,0 +1,106 @@
+package io.lamina.agent;
+
+import com.google.protobuf.ByteString;
+import io.lamina.agent.protocol.GuestMessage;
+import io.lamina.agent.protocol.HostMessage;
+import io.lamina.agent.protocol.MessageChannel;
+import io.lamina.agent.protocol.Output;
+import io.lamina.linux.OwnedFd;
+import io.lamina.linux.Poll;
+import java.io.FileInputStream;
+import java.io.IOException;
+import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * Carries what a command writes to the host, one piece at a time: while the host does not take it, the pipe fills and the
+ * command waits.
+ */
+final class OutputRelay {
+    private static final int PIECE_BYTES = 32 << 10;
+
+    /** How often the end of a pipe that a left-over process keeps open is looked for. */
+    private static final long SETTLE_MILLIS = 2;
+
+    private final OwnedFd pipe;
+    private final FileInputStream in;
+    private final Output.Stream stream;
+    private final MessageChannel<HostMessage, GuestMessage> channel;
+    private final Thread thread;
+
+    /** Held while a piece is on its way from the pipe to the host; with it, an empty pipe means that all is sent. */
+    private final Lock transfer = new ReentrantLock();
+
+    /** Set once by the thread. */
+    private volatile boolean ended;
+
+    private OutputRelay(OwnedFd pipe, Output.Stream stream, MessageChannel<HostMessage, GuestMessage> channel)
+            throws IOException {
+        this.pipe = pipe;
+        this.in = new FileInputStream("/proc/self/fd/" + pipe.number());
+        this.stream = stream;
+        this.channel = channel;
+        this.thread =
+                Thread.ofPlatform().name("relay " + stream.name()).daemon().unstarted(this::run);
+    }
+
+    /** Starts to carry what comes out of {@code pipe}, which is the relay's from now on. */
+    static OutputRelay start(OwnedFd pipe, Output.Stream stream, MessageChannel<HostMessage, GuestMessage> channel)
+            throws IOException {
+        OutputRelay relay = new OutputRelay(pipe, stream, channel);
+        relay.thread.start();
+        return relay;
+    }
+
+    /**
+     * Waits until everything that is in the pipe now has been sent. The pipe's end is not waited for: a process that the
+     * command left behind may keep it open for ever.
+     */
+    void drain() throws InterruptedException, IOException {
+        while (!ended) {
+            transfer.lock();
+            try {
+                if (ended || in.available() == 0) {
+                    return;
+                }
+            } finally {
+                transfer.unlock();
+            }
+            thread.join(SETTLE_MILLIS);
+        }
+    }
+
+    private void run() {
+        byte[] piece = new byte[PIECE_BYTES];
+        try (pipe;
+                in) {
+            while (true) {
+                boolean _ = Poll.readable(pipe, -1);
+                transfer.lock();
+                try {
+                    if (!carry(piece)) {
+                        return;
+                    }
+                } finally {
+                    transfer.unlock();
+                }
+            }
+        } catch (IOException hostIsGone) {
+            // The main thread finds out by itself; the command meets a closed pipe.
+            return;
+        } finally {
+            ended = true;
+        }
+    }
+
+    /** Sends what is there; false at the pipe's end. */
+    private boolean carry(byte[] piece) throws IOException {
+        int length = in.read(piece);
+        if (length > 0) {
+            channel.send(GuestMessage.newBuilder()
+                    .setOutput(Output.newBuilder().setStream(stream).setData(ByteString.copyFrom(piece, 0, length)))
+                    .build());
+        }
+        return length >= 0;
+    }
+}

@@ -1,0 +1,144 @@
+package io.lamina.agent;
+
+import com.google.protobuf.ByteString;
+import io.lamina.agent.protocol.GuestMessage;
+import io.lamina.agent.protocol.HostHello;
+import io.lamina.agent.protocol.HostMessage;
+import io.lamina.agent.protocol.Integrity;
+import io.lamina.agent.protocol.MessageChannel;
+import io.lamina.agent.protocol.Output;
+import io.lamina.agent.protocol.Start;
+import io.lamina.images.oci.Digest;
+import io.lamina.images.oci.ImageConfig;
+import io.lamina.images.statement.ImageStatement;
+import io.lamina.images.statement.SigningKey;
+import io.lamina.images.statement.StatementSigner;
+import io.lamina.images.statement.UpperLayer;
+import io.lamina.images.statement.Validity;
+import io.lamina.images.verity.VerityGeometry;
+import io.lamina.linux.DeviceFile;
+import io.lamina.linux.KernelMessages;
+import io.lamina.linux.KernelModule;
+import io.lamina.linux.Mount;
+import io.lamina.linux.Pidfd;
+import io.lamina.linux.Pipe;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+
+/**
+ * Goes the agent's way on the machine that builds the guest image, as far as that does no harm there, so that the Java
+ * runtime can record which classes the agent uses: they go into an archive from which the guest starts several times as
+ * fast as from jars. Calls that only a guest may make get a path that does not exist.
+ */
+public final class Rehearsal {
+    private static final String NOWHERE = "/nonexistent/lamina";
+
+    private static final String CONFIG = """
+            {"os": "linux", "architecture": "amd64", "rootfs": {"type": "layers", "diff_ids": []},
+             "config": {"Env": ["PATH=/usr/bin:/bin"], "Cmd": ["true"], "User": "0:0", "WorkingDir": "/"}}
+            """;
+
+    private Rehearsal() {}
+
+    /** Takes an empty directory for the files it needs. */
+    public static void main(String[] arguments) throws IOException, InterruptedException {
+        Path directory = Path.of(arguments[0]);
+        attempt(() -> KernelModule.load(Path.of(NOWHERE)));
+        talk(directory);
+        attempt(() -> Mount.mount("none", NOWHERE, NOWHERE, 0, ""));
+        attempt(() -> DeviceFile.makeCharacterDevice(NOWHERE, 0, 0, 0));
+        attempt(() -> new HostPort(Files.createFile(directory.resolve("port"))).close());
+        attempt(() -> CorruptedBlocks.in(KernelMessages.readAll(), VerityGeometry.STANDARD));
+        attempt(() -> ContainerRoot.mount(Path.of(NOWHERE), UpperLayer.MEMORY));
+        command();
+    }
+
+    /** A whole talk with a host, over a statement signed by a key of the moment. */
+    private static void talk(Path directory) throws IOException {
+        SigningKey key = SigningKey.generateEd25519();
+        Path trust = Files.createDirectories(directory.resolve("guest/trust"));
+        Files.write(trust.resolve("0.pem"), key.publicKey().orElseThrow().pem());
+        Files.writeString(directory.resolve("guest/policy.json"), "{\"threshold\":1,\"allowIntegrityOff\":false}");
+        Path disk = Files.createDirectories(directory.resolve("sys/block/disk/queue"));
+        Path port = Files.createDirectories(directory.resolve("sys/class/virtio-ports/port"));
+        Files.writeString(port.resolve("name"), HostPort.NAME + "\n");
+        byte[] config = CONFIG.getBytes(StandardCharsets.UTF_8);
+        ImageStatement statement = statement(config);
+        long sectors = statement.verity().deviceSizeBytes() / 512;
+        Files.writeString(disk.resolveSibling("serial"), Session.IMAGE_SERIAL + "\n");
+        Files.writeString(disk.resolveSibling("size"), sectors + "\n");
+        Files.writeString(disk.resolve("logical_block_size"), "512\n");
+
+        ByteArrayOutputStream requests = new ByteArrayOutputStream();
+        MessageChannel<GuestMessage, HostMessage> host =
+                new MessageChannel<>(new ByteArrayInputStream(new byte[0]), requests, GuestMessage.parser());
+        host.send(HostMessage.newBuilder()
+                .setHello(HostHello.newBuilder().setProtocolVersion(MessageChannel.PROTOCOL_VERSION))
+                .build());
+        host.send(HostMessage.newBuilder()
+                .setStart(Start.newBuilder()
+                        .setStatementEnvelope(ByteString.copyFrom(StatementSigner.sign(statement, List.of(key))))
+                        .setImageConfig(ByteString.copyFrom(config))
+                        .setIntegrity(Integrity.INTEGRITY_ROOT))
+                .build());
+        SystemDevices devices = new SystemDevices(directory.resolve("sys"), directory.resolve("dev"));
+        attempt(() -> devices.port(HostPort.NAME));
+        attempt(() -> new Session(channel(requests.toByteArray()), devices, directory.resolve("guest")).run(0));
+    }
+
+    /** A command in the root of this machine, whose output is carried like a container's. */
+    private static void command() throws IOException, InterruptedException {
+        ImageConfig config = ImageConfig.parse(CONFIG.getBytes(StandardCharsets.UTF_8));
+        Command command = Command.of(config.execution(), List.of()).orElseThrow();
+        Pipe pipe = Pipe.create();
+        attempt(() -> command.in(Path.of("/")));
+        try (Pidfd child = command.spawn(List.of("/usr/bin/true", "/bin/true"), List.of())
+                .descriptor(1, pipe.writeEnd())
+                .directory("/")
+                .newSession()
+                .start()) {
+            OutputRelay relay = OutputRelay.start(pipe.readEnd(), Output.Stream.STREAM_STDOUT, channel(new byte[0]));
+            pipe.writeEnd().close();
+            int _ = child.waitFor().asShell();
+            relay.drain();
+        }
+    }
+
+    private static ImageStatement statement(byte[] config) {
+        Digest digest = Digest.ofContent(config);
+        long blocks = ImageStatement.PART_ALIGNMENT_BYTES / VerityGeometry.STANDARD.dataBlockSizeBytes();
+        return new ImageStatement(
+                new ImageStatement.Image("rehearsal", digest, digest, 0),
+                new ImageStatement.Contents(
+                        1,
+                        new ImageStatement.Fsmeta(digest, blocks),
+                        List.of(new ImageStatement.Layer(digest, blocks, digest))),
+                new ImageStatement.VerityTable(VerityGeometry.STANDARD, 2 * blocks, 2 * blocks, digest),
+                UpperLayer.MEMORY,
+                Validity.UNLIMITED);
+    }
+
+    private static MessageChannel<HostMessage, GuestMessage> channel(byte[] requests) {
+        return new MessageChannel<>(
+                new ByteArrayInputStream(requests), OutputStream.nullOutputStream(), HostMessage.parser());
+    }
+
+    /** What cannot succeed here has been rehearsed by trying. */
+    private static void attempt(Step step) {
+        try {
+            step.run();
+        } catch (Exception expected) {
+            System.out.println("rehearsed: " + expected);
+        }
+    }
+
+    private interface Step {
+        void run() throws Exception;
+    }
+}

@@ -1,0 +1,110 @@
+package io.lamina.host.cli;
+
+import io.lamina.agent.protocol.Integrity;
+import io.lamina.host.run.ImageRun;
+import io.lamina.host.run.Installation;
+import io.lamina.host.run.RunOptions;
+import io.lamina.host.run.Steps;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code lamina run}. */
+@Command(
+        name = "run",
+        description = {
+            "Runs a command of an image in a virtual machine that has proved the image.",
+            "",
+            "The exit status is the command's. Without a command, the image's own is run; its environment, working "
+                    + "directory and user apply to both."
+        },
+        mixinStandardHelpOptions = true,
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  lamina run oci:build/layout:latest -- /bin/sh -c 'id; uname -r'",
+            "  lamina run --integrity=eager docker-archive:image.tar",
+            "  lamina run --tamper 1024 oci:build/layout      # fails, naming block 0"
+        })
+final class RunCommand implements Callable<Integer> {
+    enum IntegrityMode {
+        ROOT(Integrity.INTEGRITY_ROOT),
+        EAGER(Integrity.INTEGRITY_EAGER),
+        OFF(Integrity.INTEGRITY_OFF);
+
+        private final Integrity integrity;
+
+        IntegrityMode(Integrity integrity) {
+            this.integrity = integrity;
+        }
+
+        @Override
+        public String toString() {
+            return name().toLowerCase(java.util.Locale.ROOT);
+        }
+    }
+
+    @Option(
+            names = "--integrity",
+            paramLabel = "MODE",
+            defaultValue = "root",
+            description = {
+                "root: each block is checked when it is read (default). eager: all of them before the command starts. "
+                        + "off: none."
+            })
+    private IntegrityMode integrity = IntegrityMode.ROOT;
+
+    @Option(names = "--key", paramLabel = "FILE", description = "Sign the image statement with this PEM key.")
+    private @Nullable Path key;
+
+    @Option(
+            names = "--tamper",
+            paramLabel = "OFFSET",
+            description = "Flip the byte at this offset of the device on its way to the guest, to see it refused.")
+    private @Nullable Long tamperOffsetBytes;
+
+    @Option(
+            names = "--keep",
+            paramLabel = "DIR",
+            description = "Leave fsmeta, statement, extent list, console and the machine's command line in DIR.")
+    private @Nullable Path keep;
+
+    @Option(names = "--verbose", description = "Tell each step, and the times at the end, on standard error.")
+    private boolean verbose;
+
+    @Mixin
+    private MachineOptions machine = new MachineOptions();
+
+    @Parameters(
+            index = "0",
+            paramLabel = "IMAGE",
+            description = "oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:REF]")
+    private String image = "";
+
+    @Parameters(index = "1..*", paramLabel = "-- CMD ARG", arity = "0..*", description = "What to run.")
+    private List<String> command = List.of();
+
+    @Override
+    public Integer call() throws Exception {
+        RunOptions options = new RunOptions(
+                image,
+                command,
+                integrity.integrity,
+                machine.size(),
+                Optional.ofNullable(key),
+                tamperOffsetBytes == null ? OptionalLong.empty() : OptionalLong.of(tamperOffsetBytes),
+                Optional.ofNullable(keep));
+        Steps steps = new Steps(System.err, verbose);
+        int status = new ImageRun(Installation.current(), steps).run(options);
+        if (verbose) {
+            steps.printTable();
+        }
+        return status;
+    }
+}

@@ -1,0 +1,195 @@
+package io.lamina.host.guestimage;
+
+import io.lamina.images.oci.Digest;
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.security.DigestOutputStream;
+import java.security.MessageDigest;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.SequencedMap;
+import java.util.stream.Stream;
+
+/** Puts a {@link GuestImage} together in a scratch directory, which is gone afterwards. */
+final class GuestImageBuilder {
+    /** What the agent needs that Debian's cloud kernel has as modules. */
+    private static final List<String> MODULES = List.of("virtio_blk", "erofs", "dm_verity", "overlay");
+
+    /** The parts of glibc that the Java runtime is linked with. */
+    private static final List<String> C_LIBRARIES =
+            List.of("libc.so.6", "libdl.so.2", "libm.so.6", "libpthread.so.0", "librt.so.1");
+
+    private static final String LIBRARIES = "lib/x86_64-linux-gnu";
+    private static final String LOADER = "lib64/ld-linux-x86-64.so.2";
+
+    /** Small and quick to start: one collector thread, one compiler, no files of performance counters. */
+    private static final List<String> JVM_OPTIONS = List.of(
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-Xms8m",
+            "-Xmx64m",
+            "-Xss512k",
+            "-XX:-UsePerfData",
+            // A container must not inherit a raised limit of open files.
+            "-XX:-MaxFDLimit",
+            "-XX:+ExitOnOutOfMemoryError",
+            "--enable-native-access=ALL-UNNAMED",
+            "--sun-misc-unsafe-memory-access=allow");
+
+    private static final String MAIN_CLASS = "io.lamina.agent.Agent";
+
+    /** The first process. Whatever ends the agent ends the machine. */
+    private static final String INIT = """
+            #!/bin/busybox sh
+            /bin/busybox mount -t proc proc /proc
+            /bin/busybox mount -t sysfs sysfs /sys
+            /bin/busybox mount -t devtmpfs dev /dev
+            /jre/bin/java @/lamina/java.options
+            /bin/busybox poweroff -f
+            """;
+
+    private final Path directory;
+    private final GuestImage.Inputs inputs;
+
+    GuestImageBuilder(Path directory, GuestImage.Inputs inputs) {
+        this.directory = directory;
+        this.inputs = inputs;
+    }
+
+    GuestImage build() throws IOException, InterruptedException {
+        Path scratch = Files.createTempDirectory(directory, "build-");
+        try {
+            return build(scratch);
+        } finally {
+            delete(scratch);
+        }
+    }
+
+    private GuestImage build(Path scratch) throws IOException, InterruptedException {
+        Path packages = Files.createDirectory(scratch.resolve("packages"));
+        for (String name : List.of("linux-image-[0-9]", "busybox-static_", "libc6_")) {
+            String _ = DebianPackages.unpack(inputs.debs(), name, packages);
+        }
+        Path modulesDirectory = onlyChild(packages.resolve("lib/modules"));
+        String release = String.valueOf(modulesDirectory.getFileName());
+        SequencedMap<String, Path> modules =
+                KernelModules.find(modulesDirectory, MODULES, Files.createDirectory(scratch.resolve("modules")));
+        Path root = Files.createDirectory(scratch.resolve("root"));
+        JavaRuntime.link(inputs.jdkHome(), root.resolve("jre"), scratch);
+        addAgent(root, modules);
+        Path plain = scratch.resolve("initramfs.cpio");
+        try (CpioArchive archive = new CpioArchive(new BufferedOutputStream(Files.newOutputStream(plain), 1 << 16))) {
+            addSystem(archive, packages);
+            addTree(archive, root);
+        }
+        Path initramfs = scratch.resolve("initramfs");
+        Compression.compress(plain, initramfs);
+        Path kernel = packages.resolve("boot/vmlinuz-" + release);
+        GuestImage.Sizes sizes = new GuestImage.Sizes(Files.size(initramfs), Files.size(plain));
+        return new GuestImage(
+                install(kernel, "vmlinuz"),
+                release,
+                install(initramfs, "initramfs"),
+                sizes,
+                digest(directory.resolve("vmlinuz")),
+                digest(directory.resolve("initramfs")));
+    }
+
+    private static void addSystem(CpioArchive archive, Path packages) throws IOException {
+        for (String name : List.of("bin", "dev", "lib", LIBRARIES, "lib64", "proc", "run", "sys", "tmp")) {
+            archive.directory(name);
+        }
+        archive.file("init", CpioArchive.EXECUTABLE, INIT.getBytes(StandardCharsets.US_ASCII));
+        archive.file("bin/busybox", CpioArchive.EXECUTABLE, packages.resolve("bin/busybox"));
+        for (String library : C_LIBRARIES) {
+            archive.file(
+                    LIBRARIES + "/" + library, CpioArchive.EXECUTABLE, packages.resolve(LIBRARIES + "/" + library));
+        }
+        archive.file(LOADER, CpioArchive.EXECUTABLE, packages.resolve(LIBRARIES).resolve("ld-linux-x86-64.so.2"));
+    }
+
+    private void addAgent(Path root, SequencedMap<String, Path> modules) throws IOException, InterruptedException {
+        Path home = Files.createDirectory(root.resolve("lamina"));
+        Path moduleFiles = Files.createDirectory(home.resolve("modules"));
+        for (var module : modules.entrySet()) {
+            Files.copy(module.getValue(), moduleFiles.resolve(module.getKey()));
+        }
+        Files.write(home.resolve("modules.load"), modules.sequencedKeySet());
+        Files.createDirectory(home.resolve("jars"));
+        List<String> jars = new ArrayList<>();
+        for (Path jar : inputs.agentJars()) {
+            jars.add("lamina/jars/" + jar.getFileName());
+            Files.copy(jar, root.resolve(jars.getLast()));
+        }
+        Files.move(ClassArchive.make(root, JVM_OPTIONS, jars, scratch(root)), home.resolve("agent.jsa"));
+        List<String> options = new ArrayList<>(JVM_OPTIONS);
+        options.add("-XX:SharedArchiveFile=/lamina/agent.jsa");
+        options.add("--class-path=/" + String.join(":/", jars));
+        options.add(MAIN_CLASS);
+        Files.write(home.resolve("java.options"), options);
+    }
+
+    private static Path scratch(Path root) throws IOException {
+        return Files.createDirectory(root.resolveSibling("classes"));
+    }
+
+    /** Adds what lies in {@code tree}, by name, so that the order does not depend on the directory. */
+    private static void addTree(CpioArchive archive, Path tree) throws IOException {
+        List<Path> files;
+        try (Stream<Path> walk = Files.walk(tree)) {
+            files = walk.filter(file -> !file.equals(tree))
+                    .sorted(Comparator.comparing(Path::toString))
+                    .toList();
+        }
+        for (Path file : files) {
+            String path = tree.relativize(file).toString();
+            if (Files.isSymbolicLink(file)) {
+                archive.symbolicLink(path, Files.readSymbolicLink(file).toString());
+            } else if (Files.isDirectory(file)) {
+                archive.directory(path);
+            } else {
+                archive.file(path, Files.isExecutable(file) ? CpioArchive.EXECUTABLE : CpioArchive.PLAIN, file);
+            }
+        }
+    }
+
+    private Path install(Path file, String name) throws IOException {
+        return Files.move(file, directory.resolve(name), StandardCopyOption.REPLACE_EXISTING);
+    }
+
+    private static Digest digest(Path file) throws IOException {
+        MessageDigest sha256 = Digest.sha256();
+        try (InputStream in = Files.newInputStream(file);
+                OutputStream out = new DigestOutputStream(OutputStream.nullOutputStream(), sha256)) {
+            in.transferTo(out);
+        }
+        return Digest.of(sha256.digest());
+    }
+
+    private static Path onlyChild(Path parent) throws IOException {
+        try (Stream<Path> children = Files.list(parent)) {
+            List<Path> all = children.toList();
+            if (all.size() != 1) {
+                throw new IOException("expected one kernel in " + parent + ", found " + all.size());
+            }
+            return all.getFirst();
+        }
+    }
+
+    private static void delete(Path tree) throws IOException {
+        List<Path> files;
+        try (Stream<Path> walk = Files.walk(tree)) {
+            files = walk.sorted(Comparator.reverseOrder()).toList();
+        }
+        for (Path file : files) {
+            Files.delete(file);
+        }
+    }
+}
