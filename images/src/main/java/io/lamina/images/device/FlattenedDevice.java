@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 
 /**
  * One linear address space: fsmeta, each layer blob, then the hash tree that proves them. A list of extents and a few
@@ -73,6 +74,16 @@ public final class FlattenedDevice {
     /** Where the hash tree starts, in hash blocks. */
     public long hashStartBlock() {
         return dataBlocks * geometry.dataBlockSizeBytes() / geometry.hashBlockSizeBytes();
+    }
+
+    /**
+     * Where the level-0 hash of data block {@code dataBlock} lies on the device; that of the next block follows it.
+     *
+     * @param dataBlock 0 to {@link #dataBlocks} - 1
+     */
+    public long leafStartByte(long dataBlock) {
+        long level0Bytes = geometry.levelBlocks(dataBlocks, 0) * geometry.hashBlockSizeBytes();
+        return sizeBytes() - level0Bytes + Objects.checkIndex(dataBlock, dataBlocks) * VerityGeometry.HASH_BYTES;
     }
 
     /** dm-verity's root hash. */

@@ -28,10 +28,29 @@ public final class LayerStream {
     public static InputStream unverified(StoredLayer layer) throws IOException {
         String what = layer.toString();
         Compression compression = MediaType.compression(what, layer.mediaType());
-        if (compression == Compression.ZSTD) {
-            throw new UnsupportedImageException(what, "zstd is not read yet; store the layer as tar+gzip");
-        }
         InputStream stored = layer.openUnverified();
-        return compression == Compression.GZIP ? new GzipStream(what, stored) : stored;
+        boolean opened = false;
+        try {
+            InputStream tar = switch (compression) {
+                case NONE -> stored;
+                case GZIP -> new GzipStream(what, stored);
+                case ZSTD -> zstd(what, stored);
+            };
+            opened = true;
+            return tar;
+        } finally {
+            if (!opened) {
+                stored.close();
+            }
+        }
+    }
+
+    private static InputStream zstd(String what, InputStream stored) throws IOException {
+        try {
+            return new ZstdStream(what, stored);
+        } catch (LinkageError noLibrary) {
+            throw new UnsupportedImageException(
+                    what, "zstd, for which zstd-jni is missing here; store the layer as tar+gzip");
+        }
     }
 }
