@@ -18,7 +18,7 @@ public final class ChunkIndex {
     static final int FORMAT_INDEXES = 0x20;
 
     /** The largest chunk is 2^31 blocks. */
-    static final int MAX_CHUNK_BLOCK_BITS = 31;
+    public static final int MAX_CHUNK_BLOCK_BITS = 31;
 
     private static final int DEVICE_SHIFT = 16;
     private static final int BLOCK_SHIFT = 32;

@@ -12,7 +12,7 @@ import java.util.Arrays;
  * A file is cut into granules; a granule of zeroes takes no blocks. Data of one file is contiguous, so that a file
  * without zero granules is one chunk, and another has the largest chunks that its holes allow.
  */
-final class FileDataWriter {
+final class FileDataWriter implements DataPlacement {
     /** Up to 4 MiB a granule is a block; beyond that a file has about a thousand granules, of 1 MiB at most. */
     private static final int DENSE_GRANULES_BITS = 10;
 
@@ -41,8 +41,8 @@ final class FileDataWriter {
         this.zeroes = new byte[blockSizeBytes];
     }
 
-    /** Writes the data of {@code entry}, whose stored bytes {@code tar} gives next. */
-    Content write(TarEntry entry, TarEntry.File file, TarReader tar) throws IOException {
+    @Override
+    public Content place(TarEntry entry, TarEntry.File file, TarReader tar) throws IOException {
         long size = file.sizeBytes();
         if (size == 0) {
             return Content.Nothing.INSTANCE;

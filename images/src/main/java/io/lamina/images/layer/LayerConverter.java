@@ -4,6 +4,7 @@ import io.lamina.images.UnsupportedImageException;
 import io.lamina.images.erofs.Background;
 import io.lamina.images.erofs.BlobOutput;
 import io.lamina.images.erofs.Content;
+import io.lamina.images.erofs.DeviceSlot;
 import io.lamina.images.erofs.Directory;
 import io.lamina.images.erofs.MetadataLayout;
 import io.lamina.images.erofs.MetadataWriter;
@@ -50,15 +51,8 @@ public final class LayerConverter {
     }
 
     private static ConvertedLayer convert(TarInput input, BlobOutput out) throws IOException {
-        TarReader tar = new TarReader(input);
-        FileDataWriter data = new FileDataWriter(out, BLOCK_BITS);
         LayerTree tree = new LayerTree();
-        TarEntry entry;
-        while ((entry = tar.next()) != null) {
-            LayerPath path = LayerPath.of(entry, entry.path());
-            tree.add(entry, path, content(entry, path, data, tar));
-        }
-        Digest diffId = input.drain();
+        Digest diffId = readAll(input, tree, new FileDataWriter(out, BLOCK_BITS));
         MetadataLayout layout = MetadataLayout.of(tree.finish(), BLOCK_BITS, out.positionBlock());
         if (layout.endBlock() > MAX_BLOCKS) {
             throw new UnsupportedImageException(
@@ -68,13 +62,52 @@ public final class LayerConverter {
         return new ConvertedLayer(diffId, 1 << BLOCK_BITS, blocks, layout.inodes());
     }
 
-    private static @Nullable Content content(TarEntry entry, LayerPath path, FileDataWriter data, TarReader tar)
+    /**
+     * Reads a tar to its end and writes an index of it: an image with the tar as its second device, or, with the tar
+     * behind the padded index, an image by itself.
+     *
+     * @param uncompressedTar as for {@link #convert}
+     * @param index takes the metadata from offset 0, padded as a blob is
+     * @throws io.lamina.images.CorruptImageException if the tar breaks a rule
+     * @throws UnsupportedImageException if it uses what this version does not read, or what an index cannot say
+     */
+    public static IndexedLayer index(InputStream uncompressedTar, FileChannel index) throws IOException {
+        try (ExecutorService workers = Executors.newFixedThreadPool(1, DAEMONS)) {
+            TarInput input = new TarInput(uncompressedTar, new Background(workers));
+            LayerTree tree = new LayerTree();
+            Digest diffId = readAll(input, tree, new TarPlacement());
+            int bits = TarPlacement.BLOCK_BITS;
+            int headBytes = MetadataWriter.headBytes(bits, 1);
+            MetadataLayout layout = MetadataLayout.of(tree.finish(), bits, headBytes >> bits);
+            long tarBlocks = (input.positionBytes() + (1 << bits) - 1) >> bits;
+            DeviceSlot tar = new DeviceSlot(diffId.hex(), tarBlocks, layout.paddedEndBlock());
+            if (tar.endBlock() > 0xFFFF_FFFEL) {
+                throw new UnsupportedImageException(
+                        "layer " + diffId, tar.endBlock() + " blocks are more than 32-bit block numbers reach");
+            }
+            BlobOutput out = new BlobOutput(index, null, 1 << bits, headBytes, new Background(null));
+            long blocks = MetadataWriter.finish(layout, out, List.of(tar), uuid(diffId));
+            return new IndexedLayer(diffId, blocks, tarBlocks, layout.inodes());
+        }
+    }
+
+    private static Digest readAll(TarInput input, LayerTree tree, DataPlacement data) throws IOException {
+        TarReader tar = new TarReader(input);
+        TarEntry entry;
+        while ((entry = tar.next()) != null) {
+            LayerPath path = LayerPath.of(entry, entry.path());
+            tree.add(entry, path, content(entry, path, data, tar));
+        }
+        return input.drain();
+    }
+
+    private static @Nullable Content content(TarEntry entry, LayerPath path, DataPlacement data, TarReader tar)
             throws IOException {
         if (path.kind() == LayerPath.Kind.WHITEOUT || path.kind() == LayerPath.Kind.OPAQUE_MARK) {
             return null;
         }
         return switch (entry.body()) {
-            case TarEntry.File file -> data.write(entry, file, tar);
+            case TarEntry.File file -> data.place(entry, file, tar);
             case TarEntry.SymbolicLink link -> new Content.Target(link.target().bytes());
             case TarEntry.DeviceNode device -> new Content.Device(device.number());
             case TarEntry.DirectoryNode _ -> new Content.Entries(new Directory());

@@ -43,9 +43,7 @@ final class LayerTree {
     /** Adds a file, a directory, a link or a whiteout. */
     void add(TarEntry entry, LayerPath path, @Nullable Content content) throws CorruptImageException {
         switch (path.kind()) {
-            case OPAQUE_MARK -> opaque.add(walk.parent(root, path, entry));
-            case WHITEOUT ->
-                childOf(walk.parent(root, path, entry), path.name()).markWhiteout();
+            case OPAQUE_MARK, WHITEOUT -> addWhiteout(entry, path);
             case ROOT -> {
                 if (!(entry.body() instanceof TarEntry.DirectoryNode)) {
                     throw entry.corrupt("the root of the layer is no directory");
@@ -54,6 +52,19 @@ final class LayerTree {
             }
             case ORDINARY -> addOrdinary(entry, walk.parent(root, path, entry), path, content);
             case AUFS_LEFTOVER -> addOrdinary(entry, walk.parent(leftovers, path, entry), path, content);
+        }
+    }
+
+    /** Below a file or a symbolic link of this layer, which hides all of the lower layers, a whiteout means nothing. */
+    private void addWhiteout(TarEntry entry, LayerPath path) throws CorruptImageException {
+        TreeInode parent = walk.directParent(root, path, entry);
+        if (parent == null) {
+            return;
+        }
+        if (path.kind() == LayerPath.Kind.OPAQUE_MARK) {
+            opaque.add(parent);
+        } else {
+            childOf(parent, path.name()).markWhiteout();
         }
     }
 
@@ -66,27 +77,22 @@ final class LayerTree {
         TreeInode linked = entry.body() instanceof TarEntry.HardLink link ? linkTarget(entry, link) : null;
         Directory.Entry child = childOf(parent, path.name());
         TreeInode old = child.inode();
-        boolean oldIsDirectory = old != null && old.content() instanceof Content.Entries;
-        if (linked != null) {
-            if (old != null && oldIsDirectory) {
-                walk.forget();
-            }
-            child.setInode(linked);
+        if (old != null && old.content() instanceof Content.Entries && content instanceof Content.Entries) {
+            old.setAttributes(entry.attributes());
             return;
         }
-        if (!(content instanceof Content.Entries)) {
+        if (old != null) {
             walk.forget();
-            child.setInode(new TreeInode(entry.attributes(), content == null ? Content.Nothing.INSTANCE : content));
-        } else if (old != null && oldIsDirectory) {
-            old.setAttributes(entry.attributes());
-        } else {
-            if (old != null) {
+            if (content instanceof Content.Entries) {
                 // Unpacking has removed a lower layer's directory of this name when it made what is replaced now.
                 child.markWhiteout();
-                walk.forget();
             }
-            child.setInode(new TreeInode(entry.attributes(), content));
         }
+        child.setInode(linked != null ? linked : newInode(entry, content));
+    }
+
+    private static TreeInode newInode(TarEntry entry, @Nullable Content content) {
+        return new TreeInode(entry.attributes(), content == null ? Content.Nothing.INSTANCE : content);
     }
 
     private TreeInode linkTarget(TarEntry entry, TarEntry.HardLink link) throws CorruptImageException {

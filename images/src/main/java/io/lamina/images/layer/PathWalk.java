@@ -52,6 +52,20 @@ final class PathWalk {
         return found;
     }
 
+    /** As {@link #parent}, but nothing is followed: null if the path leads through what is no directory. */
+    @Nullable
+    TreeInode directParent(TreeInode root, LayerPath path, TarEntry entry) throws CorruptImageException {
+        TreeInode here = root;
+        for (byte[] name : path.parents()) {
+            TreeInode next = step(here, name, entry, true);
+            if (next == null || !(next.content() instanceof Content.Entries)) {
+                return null;
+            }
+            here = next;
+        }
+        return here;
+    }
+
     /** What {@code path} names, its last component not followed; null if there is no such thing. */
     @Nullable
     TreeInode find(TreeInode root, LayerPath path, TarEntry entry) throws CorruptImageException {

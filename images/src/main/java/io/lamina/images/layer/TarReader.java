@@ -249,6 +249,11 @@ final class TarReader {
         return new TarEntry.File(size, unread, map);
     }
 
+    /** Where in the tar the next stored byte of the current entry is. */
+    long positionBytes() {
+        return in.positionBytes();
+    }
+
     /** Bytes of the current entry that are not read yet. */
     long unreadBytes() {
         return unread;

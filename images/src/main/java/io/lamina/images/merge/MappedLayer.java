@@ -4,7 +4,7 @@ package io.lamina.images.merge;
  * Where a layer blob lies in the flattened device.
  *
  * @param uniaddrBlock its first block
- * @param blocks its size as its superblock tells it; the next layer may start behind a gap
+ * @param blocks its size as its superblock tells it, or that of the tar of a tar-index; a gap may follow
  */
 public record MappedLayer(long uniaddrBlock, long blocks) {
     /** The first block behind the layer. */

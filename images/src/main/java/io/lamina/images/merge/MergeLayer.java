@@ -22,13 +22,15 @@ import java.util.Set;
 final class MergeLayer {
     private final ErofsImage image;
     private final int deviceId;
+    private final LayerData data;
     private final WalkBudget walk;
     private final Set<Long> directories = new HashSet<>();
     /** Inodes of several names, by node id. */
     private final Map<Long, TreeInode> linked = new HashMap<>();
 
-    MergeLayer(ErofsImage image, int deviceId) {
+    MergeLayer(ErofsImage image, LayerData data, int deviceId) {
         this.image = image;
+        this.data = data;
         this.deviceId = deviceId;
         this.walk = new WalkBudget(image);
     }
@@ -98,7 +100,6 @@ final class MergeLayer {
 
     private Content chunks(ChunkMap map) throws IOException {
         long[] indexes = new long[map.count()];
-        long blocks = image.superblock().areas().blocks();
         for (int i = 0; i < indexes.length; i++) {
             long index = map.index(i);
             if (ChunkIndex.isHole(index)) {
@@ -106,9 +107,11 @@ final class MergeLayer {
                 continue;
             }
             long start = ChunkIndex.startBlock(index);
-            if (start + map.blocks(i) > blocks) {
+            if (ChunkIndex.deviceId(index) != data.ownDeviceId() || start + map.blocks(i) > data.blocks()) {
                 throw image.corrupt(
-                        map.inode(), "chunk " + i + " at block " + start + " leaves the image's " + blocks + " blocks");
+                        map.inode(),
+                        "chunk " + i + " at block " + start + " of device " + ChunkIndex.deviceId(index)
+                                + " is not among the " + data.blocks() + " blocks of device " + data.ownDeviceId());
             }
             indexes[i] = ChunkIndex.of(deviceId, start);
         }

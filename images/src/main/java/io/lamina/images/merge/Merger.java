@@ -19,8 +19,6 @@ import java.util.UUID;
 
 /** Merges layers into fsmeta. The same layers in the same order give the same bytes. */
 public final class Merger {
-    private static final int BLOCK_BITS = 12;
-    private static final int BLOCK_BYTES = 1 << BLOCK_BITS;
     private static final int MAX_LAYERS = 65_535;
     private static final long MAX_BLOCKS = 0xFFFF_FFFEL;
 
@@ -28,7 +26,7 @@ public final class Merger {
 
     /**
      * Writes fsmeta for layers that follow it on the flattened device, each at a multiple of
-     * {@link BlobOutput#PADDING_BYTES}. Nothing is forced to disk; after an exception the file's contents mean nothing.
+     * {@link BlobOutput#PADDING_BYTES}; of a tar-index the tar follows, not the index. Nothing is forced to disk; after an exception the file's contents mean nothing.
      *
      * @param baseFirst at least one layer, the lowest first
      * @param fsmeta takes the image from offset 0, padded to a multiple of {@link BlobOutput#PADDING_BYTES}
@@ -39,42 +37,43 @@ public final class Merger {
         if (baseFirst.isEmpty() || baseFirst.size() > MAX_LAYERS) {
             throw new IllegalArgumentException(baseFirst.size() + " layers, not 1 to " + MAX_LAYERS);
         }
-        for (LayerImage layer : baseFirst) {
-            checkMergeable(layer);
-        }
+        int blockBits = blockBits(baseFirst);
         TreeMerge merge = new TreeMerge(baseFirst);
-        int headBytes = MetadataWriter.headBytes(BLOCK_BITS, baseFirst.size());
-        MetadataLayout layout = MetadataLayout.of(merge.run(), BLOCK_BITS, headBytes >> BLOCK_BITS);
-        List<DeviceSlot> slots = slots(baseFirst, layout.paddedEndBlock());
-        BlobOutput out = new BlobOutput(fsmeta, null, BLOCK_BYTES, headBytes, new Background(null));
+        int headBytes = MetadataWriter.headBytes(blockBits, baseFirst.size());
+        MetadataLayout layout = MetadataLayout.of(merge.run(), blockBits, headBytes >> blockBits);
+        List<DeviceSlot> slots = slots(baseFirst, layout.paddedEndBlock(), blockBits);
+        BlobOutput out = new BlobOutput(fsmeta, null, 1 << blockBits, headBytes, new Background(null));
         long blocks = MetadataWriter.finish(layout, out, slots, uuid(baseFirst));
         List<MappedLayer> mapped = slots.stream()
                 .map(slot -> new MappedLayer(slot.uniaddrBlock(), slot.blocks()))
                 .toList();
-        return new Fsmeta(BLOCK_BYTES, blocks, layout.inodes(), mapped);
+        return new Fsmeta(1 << blockBits, blocks, layout.inodes(), mapped);
     }
 
-    private static void checkMergeable(LayerImage layer) throws UnsupportedImageException {
-        Areas areas = layer.image().superblock().areas();
-        if (areas.blockBits() != BLOCK_BITS) {
-            throw new UnsupportedImageException(
-                    layer.image().name(),
-                    "blocks of " + areas.blockSizeBytes() + " bytes are not merged yet, only of " + BLOCK_BYTES);
+    /** All layers have blocks of one size, which is fsmeta's too. */
+    private static int blockBits(List<LayerImage> baseFirst) throws UnsupportedImageException {
+        Areas first = baseFirst.getFirst().image().superblock().areas();
+        for (LayerImage layer : baseFirst) {
+            Areas areas = layer.image().superblock().areas();
+            if (areas.blockBits() != first.blockBits()) {
+                throw new UnsupportedImageException(
+                        layer.image().name(),
+                        "blocks of " + areas.blockSizeBytes() + " bytes on top of blocks of "
+                                + first.blockSizeBytes()
+                                + "; convert tar-index layers to plain ones to merge them with others");
+            }
         }
-        if (!layer.image().devices().isEmpty()) {
-            throw new UnsupportedImageException(
-                    layer.image().name(), "a layer whose data is on devices of its own is not merged yet");
-        }
+        return first.blockBits();
     }
 
-    private static List<DeviceSlot> slots(List<LayerImage> baseFirst, long fsmetaBlocks)
+    private static List<DeviceSlot> slots(List<LayerImage> baseFirst, long fsmetaBlocks, int blockBits)
             throws UnsupportedImageException {
-        long unit = BlobOutput.PADDING_BYTES >> BLOCK_BITS;
+        long unit = BlobOutput.PADDING_BYTES >> blockBits;
         List<DeviceSlot> slots = new ArrayList<>(baseFirst.size());
         long next = fsmetaBlocks;
         for (LayerImage layer : baseFirst) {
-            DeviceSlot slot = new DeviceSlot(
-                    layer.tag(), layer.image().superblock().areas().blocks(), next);
+            DeviceSlot slot =
+                    new DeviceSlot(layer.tag(), LayerData.of(layer.image()).blocks(), next);
             if (slot.endBlock() > MAX_BLOCKS) {
                 throw new UnsupportedImageException(
                         layer.image().name(), "the flattened device ends behind block " + MAX_BLOCKS);

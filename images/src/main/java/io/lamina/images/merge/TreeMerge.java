@@ -1,5 +1,6 @@
 package io.lamina.images.merge;
 
+import io.lamina.images.UnsupportedImageException;
 import io.lamina.images.erofs.Attributes;
 import io.lamina.images.erofs.Content;
 import io.lamina.images.erofs.Directory;
@@ -41,9 +42,9 @@ final class TreeMerge {
         }
     }
 
-    TreeMerge(List<LayerImage> baseFirst) {
+    TreeMerge(List<LayerImage> baseFirst) throws UnsupportedImageException {
         for (LayerImage layer : baseFirst) {
-            layers.add(new MergeLayer(layer.image(), layers.size() + 1));
+            layers.add(new MergeLayer(layer.image(), LayerData.of(layer.image()), layers.size() + 1));
         }
     }
 

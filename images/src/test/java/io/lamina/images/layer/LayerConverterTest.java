@@ -125,6 +125,22 @@ class LayerConverterTest {
     }
 
     @Test
+    void whiteoutBelowWhatTheLayerMakesAFileOrALinkMeansNothing() throws IOException {
+        Map<String, String> tree = tree(new TestTar()
+                .directory("./")
+                .file("file", "")
+                .whiteout("file/x")
+                .directory("target")
+                .symlink("link", "target")
+                .whiteout("link/x")
+                .file("link/.wh..wh..opq", "")
+                .whiteout("late/x")
+                .file("late", ""));
+        assertEquals(Set.of("", "file", "target", "link", "late"), tree.keySet());
+        assertEquals("DIRECTORY 0755 0:0 7.000000000 links 2", tree.get("target"));
+    }
+
+    @Test
     void leftoversOfAufsAreDroppedButLinksIntoThemHold() throws IOException {
         Map<String, String> tree = tree(new TestTar()
                 .directory("./")
