@@ -1,5 +1,6 @@
 package io.lamina.host.cli;
 
+import io.lamina.host.run.ImageRun;
 import io.lamina.images.CorruptImageException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -12,12 +13,6 @@ import picocli.CommandLine.ParseResult;
 
 /** The one place that turns what was thrown into words for a person and a status for a script. */
 final class Failures {
-    /** The image, or the machine it runs in, failed a check of integrity. */
-    static final int INTEGRITY = 123;
-
-    /** Lamina could not do what it was asked to. */
-    static final int LAMINA = 125;
-
     private Failures() {}
 
     static int report(Exception failure, CommandLine command, ParseResult parsed) {
@@ -29,7 +24,7 @@ final class Failures {
     }
 
     static int status(Throwable failure) {
-        return failure instanceof CorruptImageException ? INTEGRITY : LAMINA;
+        return failure instanceof CorruptImageException ? ImageRun.STATUS_INTEGRITY : ImageRun.STATUS_LAMINA;
     }
 
     private static String words(Throwable failure) {

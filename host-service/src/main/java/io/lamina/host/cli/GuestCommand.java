@@ -6,6 +6,7 @@ import io.lamina.host.run.Installation;
 import io.lamina.images.json.JsonWriter;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -64,7 +65,7 @@ final class GuestCommand {
         }
 
         private static String mebibytes(long bytes) {
-            return String.format(java.util.Locale.ROOT, "%.1f MiB", bytes / 1048576.0);
+            return String.format(Locale.ROOT, "%.1f MiB", bytes / 1048576.0);
         }
     }
 }

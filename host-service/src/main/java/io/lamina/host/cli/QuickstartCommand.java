@@ -31,7 +31,7 @@ final class QuickstartCommand implements Callable<Integer> {
     private MachineOptions machine = new MachineOptions();
 
     @Override
-    public Integer call() throws Exception {
+    public Integer call() throws IOException, InterruptedException {
         Installation installation = Installation.current();
         Steps steps = new Steps(System.err, true);
         Path layout = installation.home().resolve("demo-image");

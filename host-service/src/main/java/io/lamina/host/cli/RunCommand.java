@@ -5,16 +5,22 @@ import io.lamina.host.run.ImageRun;
 import io.lamina.host.run.Installation;
 import io.lamina.host.run.RunOptions;
 import io.lamina.host.run.Steps;
+import io.lamina.images.oci.ImageReference;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /** {@code lamina run}. */
 @Command(
@@ -46,9 +52,12 @@ final class RunCommand implements Callable<Integer> {
 
         @Override
         public String toString() {
-            return name().toLowerCase(java.util.Locale.ROOT);
+            return name().toLowerCase(Locale.ROOT);
         }
     }
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
 
     @Option(
             names = "--integrity",
@@ -91,7 +100,8 @@ final class RunCommand implements Callable<Integer> {
     private List<String> command = List.of();
 
     @Override
-    public Integer call() throws Exception {
+    public Integer call() throws IOException, InterruptedException {
+        checkReference();
         RunOptions options = new RunOptions(
                 image,
                 command,
@@ -106,5 +116,13 @@ final class RunCommand implements Callable<Integer> {
             steps.printTable();
         }
         return status;
+    }
+
+    private void checkReference() {
+        try {
+            ImageReference.parse(image);
+        } catch (IllegalArgumentException wrong) {
+            throw new ParameterException(spec.commandLine(), String.valueOf(wrong.getMessage()), wrong);
+        }
     }
 }

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
+import java.util.Arrays;
 import java.util.Deque;
 
 /**
@@ -16,11 +17,10 @@ final class Console {
 
     private final Deque<String> lines = new ArrayDeque<>();
     private final StringBuilder line = new StringBuilder();
-    private final Thread reader;
 
     /** Reads {@code source} to its end and closes it. */
     Console(InputStream source) {
-        reader = Thread.ofPlatform().daemon().name("console").start(() -> read(source));
+        Thread.ofPlatform().daemon().name("console").start(() -> read(source));
     }
 
     /** The newest {@code count} lines, oldest first. */
@@ -28,12 +28,7 @@ final class Console {
         String all = String.join("\n", lines) + (line.isEmpty() ? "" : "\n" + line);
         String[] each = all.split("\n", -1);
         int from = Math.max(0, each.length - count);
-        return String.join("\n", java.util.Arrays.copyOfRange(each, from, each.length));
-    }
-
-    /** Waits until the machine has closed its console. */
-    void awaitEnd() throws InterruptedException {
-        reader.join();
+        return String.join("\n", Arrays.copyOfRange(each, from, each.length));
     }
 
     private void read(InputStream source) {

@@ -21,6 +21,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 
 /** One run: prepares the image, serves it, boots a machine, follows the agent, and cleans up. */
 public final class ImageRun {
@@ -66,11 +67,7 @@ public final class ImageRun {
             if (!signer.ofTheUser()) {
                 steps.say("the development key protects from corruption, not from this host; --key takes one of yours");
             }
-            FlattenedDevice device = options.tamperOffsetBytes().isEmpty()
-                    ? flattened.device()
-                    : flattened
-                            .device()
-                            .withFlippedByte(options.tamperOffsetBytes().getAsLong());
+            FlattenedDevice device = tampered(flattened.device(), options.tamperOffsetBytes());
             KeptParts kept = KeptParts.in(options.keep());
             kept.image(flattened, device, envelope);
             Start request = AgentSession.request(envelope, image.configBytes(), options.integrity(), options.command());
@@ -173,6 +170,17 @@ public final class ImageRun {
     private static OwnedFd initramfs(GuestImage guest, SigningKeys signer, RunOptions options) throws IOException {
         byte[] initdata = Initdata.of(List.of(signer.publicPem()), 1, options.integrity() == Integrity.INTEGRITY_OFF);
         return MemoryFiles.joined("initramfs", guest.initramfs(), initdata);
+    }
+
+    private static FlattenedDevice tampered(FlattenedDevice device, OptionalLong offsetBytes) throws IOException {
+        if (offsetBytes.isEmpty()) {
+            return device;
+        }
+        long offset = offsetBytes.getAsLong();
+        if (offset < 0 || offset >= device.sizeBytes()) {
+            throw new IOException("--tamper " + offset + ": the device has the bytes 0 to " + (device.sizeBytes() - 1));
+        }
+        return device.withFlippedByte(offset);
     }
 
     private static String describe(StoredImage image) {
