@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
+import java.util.Locale;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
@@ -25,6 +26,32 @@ final class StatementVerifierTest {
             assertEquals(statement, StatementVerifier.verify(envelope, Statements.trust(ecdsa), 1));
             assertEquals(statement, StatementVerifier.verify(envelope, Statements.trust(ed25519, ecdsa), 2));
         }
+    }
+
+    /** What is signed stays the same text for all time: guests of another version read it, and people audit it. */
+    @Test
+    void thePayloadIsThisText() {
+        String expected = "{\"_type\":\"https://in-toto.io/Statement/v1\",\"predicate\":{"
+                + "\"configDigest\":\"sha256:CONFIG\",\"formatVersion\":1,"
+                + "\"fsmeta\":{\"blocks\":128,\"digest\":\"sha256:FSMETA\"},\"imageVersion\":7,\"layers\":["
+                + "{\"blocks\":1024,\"diffId\":\"sha256:BASE\",\"verityRoot\":\"BASE_ROOT\"},"
+                + "{\"blocks\":130,\"diffId\":\"sha256:TOP\",\"verityRoot\":\"TOP_ROOT\"}],"
+                + "\"upperLayer\":\"memory\","
+                + "\"validity\":{\"notAfter\":\"2026-12-31T23:59:59Z\",\"notBefore\":\"2026-01-01T00:00:00Z\"},"
+                + "\"verity\":{\"dataBlockSize\":4096,\"dataBlocks\":1408,\"hashAlgorithm\":\"sha256\","
+                + "\"hashBlockSize\":4096,\"hashStartBlock\":1408,\"hashType\":1,\"rootHash\":\"ROOT\","
+                + "\"salt\":\"" + "0".repeat(64) + "\"}},"
+                + "\"predicateType\":\"https://lamina.io/image-statement/v1\","
+                + "\"subject\":[{\"digest\":{\"sha256\":\"MANIFEST\"},"
+                + "\"name\":\"registry.example/team/böx:1.2\"}]}";
+        for (String seed : List.of("base root", "top root", "manifest", "config", "fsmeta", "base", "top", "root")) {
+            String mark = seed.toUpperCase(Locale.ROOT).replace(' ', '_');
+            String hex = Statements.digest(seed).hex();
+            expected = expected.replace(":" + mark + "\"", ":" + hex + "\"")
+                    .replace("\"" + mark + "\"", "\"" + hex + "\"");
+        }
+        byte[] payload = StatementPayload.write(Statements.statement(Statements.thisYear()));
+        assertEquals(expected, new String(payload, StandardCharsets.UTF_8));
     }
 
     @Test
