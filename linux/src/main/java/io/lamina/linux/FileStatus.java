@@ -43,7 +43,9 @@ public record FileStatus(
     public static final int S_IFSOCK = 0140000;
 
     private static final int AT_SYMLINK_NOFOLLOW = 0x100;
-    private static final int STATX_BASIC_STATS = 0x7ff;
+
+    /** STATX_TYPE, MODE, NLINK, UID, GID, MTIME, INO and SIZE: what is asked for, and has to be answered. */
+    private static final int STATX_OURS = 0x35f;
 
     // Offsets in struct statx.
     private static final long STRUCT_BYTES = 256;
@@ -107,8 +109,8 @@ public record FileStatus(
             MemorySegment errno = arena.allocate(Libc.ERRNO_STATE);
             MemorySegment name = Libc.cString(arena, path);
             MemorySegment statx = arena.allocate(STRUCT_BYTES, Long.BYTES);
-            int result = (int)
-                    STATX.invokeExact(errno, OpenFile.AT_FDCWD, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, statx);
+            int result =
+                    (int) STATX.invokeExact(errno, OpenFile.AT_FDCWD, name, AT_SYMLINK_NOFOLLOW, STATX_OURS, statx);
             if (result != 0) {
                 throw new SystemCallException("statx", OpenFile.shown(path), Libc.errno(errno));
             }
@@ -121,8 +123,8 @@ public record FileStatus(
     }
 
     private static FileStatus read(MemorySegment statx, byte[] path) throws SystemCallException {
-        if ((statx.get(ValueLayout.JAVA_INT, MASK) & STATX_BASIC_STATS) != STATX_BASIC_STATS) {
-            // A file system that cannot answer for every basic field; none of ours.
+        if ((statx.get(ValueLayout.JAVA_INT, MASK) & STATX_OURS) != STATX_OURS) {
+            // A file system that cannot answer for one of these fields; none of Linux's own.
             throw new SystemCallException("statx", OpenFile.shown(path), Errno.EOPNOTSUPP);
         }
         return new FileStatus(

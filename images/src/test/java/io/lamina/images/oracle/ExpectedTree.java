@@ -24,7 +24,8 @@ import java.util.TreeSet;
  *
  * <p>Where the specification is silent: a directory that a layer only implies keeps what the layers below say of it,
  * and is 0755, 0:0, from 1970 if they say nothing; whiteouts act on the layers below wherever they stand in the tar; an
- * opaque mark empties a directory and leaves its metadata; a hard link's own attributes mean nothing.
+ * opaque mark empties a directory and leaves its metadata; a whiteout below what the same layer makes a file says
+ * nothing, and a directory that takes a file's place in its own layer is a new one; a hard link's own attributes mean nothing.
  */
 public final class ExpectedTree {
     private static final Attributes INVENTED =
@@ -40,6 +41,8 @@ public final class ExpectedTree {
         SortedMap<String, Node> children = new TreeMap<>();
         /** The topmost layer that has this directory has no entry for it. */
         boolean implied;
+        /** It took a file's place in its layer, and that file had removed what lower layers have here. */
+        boolean hidesLower;
         /** No layer has an entry for this directory. */
         boolean invented;
 
@@ -100,6 +103,9 @@ public final class ExpectedTree {
         Node directory = layer;
         for (String name : components(entry.parent())) {
             directory = directory.children.computeIfAbsent(name, _ -> Node.implied());
+            if (!directory.isDirectory() && isWhiteout(entry.name())) {
+                return;
+            }
             if (!directory.isDirectory()) {
                 throw new IllegalArgumentException("the stack goes through what is no directory: " + entry);
             }
@@ -118,6 +124,7 @@ public final class ExpectedTree {
         Node present = directory.children.get(entry.name());
         boolean keepsChildren = entry.body() instanceof Body.Directory && present != null && present.isDirectory();
         Node node = keepsChildren ? present : new Node();
+        node.hidesLower |= present != null && !present.isDirectory();
         describe(node, entry);
         directory.children.put(entry.name(), node);
     }
@@ -133,7 +140,7 @@ public final class ExpectedTree {
     }
 
     private static Node merged(Node lower, Node upper) {
-        if (!lower.isDirectory() || !upper.isDirectory()) {
+        if (!lower.isDirectory() || !upper.isDirectory() || upper.hidesLower) {
             return upper;
         }
         if (upper.implied) {
@@ -215,7 +222,7 @@ public final class ExpectedTree {
                         groups.computeIfAbsent(node, _ -> new TreeSet<>()).add(path));
         SortedMap<String, TreeEntry> entries = new TreeMap<>();
         walk("", root, (path, node) -> entries.put(path, entry(node, groups.get(node))));
-        return new TreeListing(entries);
+        return new TreeListing(entries, Collections.emptySortedSet());
     }
 
     private static TreeEntry entry(Node node, SortedSet<String> group) {

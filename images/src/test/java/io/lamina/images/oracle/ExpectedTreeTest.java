@@ -2,13 +2,16 @@ package io.lamina.images.oracle;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.fail;
 
 import io.lamina.images.oracle.LayerStacks.Judge;
 import io.lamina.linux.testing.Machine;
 import io.lamina.linux.testing.PrivateMounts;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -26,23 +29,43 @@ final class ExpectedTreeTest {
         Machine.needsProgram("umoci");
         PrivateMounts.run(mounts -> {
             for (long seed = FIRST_SEED; seed < FIRST_SEED + STACKS; seed++) {
-                // In memory, so that device nodes, attributes and odd names vanish with the mount.
-                mounts.mount("tmpfs", directory, "tmpfs", 0, "mode=0755");
                 LayerStack stack = LayerStacks.generate(seed, Judge.UMOCI);
-                ExpectedTree expected = stack.expected();
+                List<String> found = differences(mounts, stack);
+                if (!found.isEmpty()) {
+                    LayerStack smallest = stack.shrunk(
+                            found,
+                            candidate -> inventsDirectories(candidate) ? List.of() : differences(mounts, candidate));
+                    fail("seed %d: umoci (is) and the model (should) differ in%n%s%nfor%n%s"
+                            .formatted(seed, String.join("\n", differences(mounts, smallest)), smallest.describe()));
+                }
+            }
+        });
+    }
 
+    /** umoci changes the time of the directory in which it invents one; stacks for it have none but the root. */
+    private static boolean inventsDirectories(LayerStack stack) {
+        return !Set.of("").containsAll(stack.expected().invented());
+    }
+
+    private List<String> differences(PrivateMounts mounts, LayerStack stack) {
+        try {
+            // In memory, so that device nodes, attributes and odd names vanish with the mount.
+            mounts.mount("tmpfs", directory, "tmpfs", 0, "mode=0755");
+            try {
+                ExpectedTree expected = stack.expected();
                 UmociImage.write(directory.resolve("layout"), stack.tars()).unpack(directory.resolve("rootfs"));
-                List<String> differences = expected.listing()
+                return expected.listing()
                         .differences(
                                 TreeListing.of(directory.resolve("rootfs")),
                                 10,
                                 Exemption.directorySizes(),
                                 Exemption.neverExplicit(expected.invented()));
-
-                assertEquals(List.of(), differences, () -> "seed " + stack.seed() + "\n" + stack.describe());
+            } finally {
                 mounts.unmount(directory);
             }
-        });
+        } catch (IOException failure) {
+            return List.of(failure.toString());
+        }
     }
 
     @Test

@@ -2,8 +2,11 @@ package io.lamina.images.oracle;
 
 import io.lamina.images.oracle.LayerEntry.Body;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
-import java.util.function.Predicate;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 
 /**
  * Layers, base first, each the entries of its tar in order.
@@ -37,17 +40,20 @@ public record LayerStack(long seed, List<List<LayerEntry>> layers) {
     }
 
     /**
-     * Takes entries and whole layers away for as long as {@code fails} stays true, so that what is left is all needed.
+     * Takes entries and whole layers away for as long as one of the differences stays, so that what is left is all
+     * needed for it.
      *
-     * @param fails must be false for stacks that make no sense
+     * @param differences what this stack has, lines of {@link TreeListing#differences}
+     * @param judge gives the differences of a smaller stack
      */
-    public LayerStack shrunk(Predicate<LayerStack> fails) {
+    public LayerStack shrunk(List<String> differences, Function<LayerStack, List<String>> judge) {
+        Set<String> subjects = subjects(differences);
         LayerStack smallest = this;
         boolean smaller = true;
         while (smaller) {
             smaller = false;
             for (LayerStack candidate : smallest.smallerOnes()) {
-                if (candidate.makesSense() && fails.test(candidate)) {
+                if (candidate.makesSense() && !Collections.disjoint(subjects, subjects(judge.apply(candidate)))) {
                     smallest = candidate;
                     smaller = true;
                     break;
@@ -55,6 +61,11 @@ public record LayerStack(long seed, List<List<LayerEntry>> layers) {
             }
         }
         return smallest;
+    }
+
+    /** Path and field of each difference: its values, such as the time of day, may change from try to try. */
+    private static Set<String> subjects(List<String> differences) {
+        return differences.stream().map(line -> line.split(" (is|has) ", 2)[0]).collect(Collectors.toSet());
     }
 
     private List<LayerStack> smallerOnes() {

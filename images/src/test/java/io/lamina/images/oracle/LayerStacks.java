@@ -10,11 +10,13 @@ import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
+import java.util.function.Predicate;
 
 /**
  * Makes random stacks of layers that act on each other: few names, so that layers meet in them; everything that OCI
- * layers may hold; and only what has one meaning. What implementations disagree about is left out: a directory that
- * replaces a file of the same tar which replaced a lower directory, and paths through a lower layer's symbolic link.
+ * layers may hold; and only what has one meaning. Paths through a lower layer's symbolic link are left out: only who
+ * unpacks onto the layers below can follow it.
+ *
  */
 public final class LayerStacks {
     /** For whom a stack is made. */
@@ -38,8 +40,9 @@ public final class LayerStacks {
     private final List<LayerEntry> entries = new ArrayList<>();
     private final Map<String, LayerEntry> present = new TreeMap<>();
     private final Set<String> directories = new HashSet<>();
-    private final Set<String> everNoDirectory = new HashSet<>();
+
     private final Set<String> hidden = new HashSet<>();
+    private final Set<String> opaque = new HashSet<>();
 
     private LayerStacks(long seed, Judge judge) {
         this.random = new SplittableRandom(seed);
@@ -66,8 +69,9 @@ public final class LayerStacks {
         entries.clear();
         present.clear();
         directories.clear();
-        everNoDirectory.clear();
+
         hidden.clear();
+        opaque.clear();
         if (random.nextInt(2) == 0) {
             add("", new Body.Directory());
         }
@@ -95,8 +99,10 @@ public final class LayerStacks {
             whiteout();
         } else if (dice < 84) {
             opaque();
-        } else if (dice < 94) {
+        } else if (dice < 93) {
             replaceLower();
+        } else if (dice < 94) {
+            crowd();
         } else {
             repeat();
         }
@@ -132,6 +138,18 @@ public final class LayerStacks {
                 default -> parts.file();
             };
             create(paths.get(random.nextInt(paths.size())), body);
+        }
+    }
+
+    /** Many names in one directory, so that it needs several blocks. */
+    private void crowd() {
+        if (random.nextInt(8) != 0) {
+            return;
+        }
+        String directory = parent();
+        String stem = random.nextBoolean() ? "" : "m".repeat(random.nextInt(250));
+        for (int i = 20 + random.nextInt(300); i > 0; i--) {
+            create(child(directory, stem + random.nextInt(10_000)), new Body.File(""));
         }
     }
 
@@ -177,9 +195,7 @@ public final class LayerStacks {
             return false;
         }
         boolean directory = body instanceof Body.Directory;
-        if (directory && everNoDirectory.contains(path) && below.at(path) instanceof Body.Directory) {
-            return false;
-        }
+
         if (!directory && directories.contains(path) && (judge == Judge.UMOCI || random.nextInt(4) != 0)) {
             return false;
         }
@@ -199,7 +215,7 @@ public final class LayerStacks {
             Body lower = below.at(ancestor);
             boolean fits = switch (lower) {
                 case null -> !mustExist;
-                case Body.Directory _ -> !everNoDirectory.contains(ancestor);
+                case Body.Directory _ -> true;
                 case Body.SymbolicLink _ -> false;
                 default -> judge == Judge.OVERLAYFS && !mustExist;
             };
@@ -214,7 +230,11 @@ public final class LayerStacks {
     private void parents(String path) {
         for (int slash = path.indexOf('/'); slash >= 0; slash = path.indexOf('/', slash + 1)) {
             String ancestor = path.substring(0, slash);
-            if (!directories.contains(ancestor) && random.nextDouble() < explicitParents) {
+            // umoci changes the time of the directory in which it invents another one.
+            boolean invented = judge == Judge.UMOCI
+                    && (!(below.at(ancestor) instanceof Body.Directory)
+                            || opaque.stream().anyMatch(above(ancestor)));
+            if (!directories.contains(ancestor) && (invented || random.nextDouble() < explicitParents)) {
                 add(ancestor, new Body.Directory());
             }
             directories.add(ancestor);
@@ -225,7 +245,8 @@ public final class LayerStacks {
         LayerEntry original = body instanceof Body.HardLink(String target, String _) ? present.get(target) : null;
         Attributes attributes = original == null ? parts.attributes(body) : parts.linkAttributes(original);
         Encoding encoding = parts.encoding(body, attributes);
-        LayerEntry entry = new LayerEntry(path, parts.written(prefix, path, body), attributes, body, encoding);
+        String written = parts.written(prefix, detour(path), body);
+        LayerEntry entry = new LayerEntry(path, written, attributes, body, encoding);
         entries.add(entry);
         if (body instanceof Body.Directory) {
             directories.add(path);
@@ -233,7 +254,7 @@ public final class LayerStacks {
                 present.put(path, entry);
             }
         } else {
-            everNoDirectory.add(path);
+
             if (directories.remove(path)) {
                 present.keySet().removeIf(other -> other.startsWith(path + "/"));
                 directories.removeIf(other -> other.startsWith(path + "/"));
@@ -242,17 +263,53 @@ public final class LayerStacks {
         }
     }
 
+    /** Sometimes the same place by another way: through a symbolic link of the layer, or down and up again. */
+    private String detour(String path) {
+        if (random.nextInt(10) != 0) {
+            return path;
+        }
+        for (LayerEntry link : present.values()) {
+            if (link.body() instanceof Body.SymbolicLink(String target)
+                    && !target.contains("/")
+                    && !target.equals("..")) {
+                String directory = child(link.parent(), target);
+                if (path.startsWith(directory + "/") && directories.contains(directory)) {
+                    return link.path() + path.substring(directory.length());
+                }
+            }
+        }
+        String parent = parentOf(path);
+        if (judge == Judge.UMOCI || parent.isEmpty() || random.nextInt(4) != 0) {
+            return path;
+        }
+        String above = parentOf(parent);
+        return parent + "/../" + path.substring(above.isEmpty() ? 0 : above.length() + 1);
+    }
+
     private void whiteout() {
         List<String> lower = below.paths();
         boolean something = !lower.isEmpty() && random.nextInt(8) != 0;
         String path = something ? lower.get(random.nextInt(lower.size())) : child(parent(), parts.shortName());
+        String name = LayerEntry.WHITEOUT_PREFIX + path.substring(path.lastIndexOf('/') + 1);
+        if (name.length() > 255) {
+            return;
+        }
         if (judge == Judge.UMOCI && (present.containsKey(path) || directories.contains(path))) {
+            return;
+        }
+        if (judge == Judge.OVERLAYFS && present.keySet().stream().anyMatch(other -> isBelowFile(path, other))) {
+            // umoci writes these when a file takes a directory's place.
+            addMark(parentOf(path), name);
             return;
         }
         if (usableParents(path, judge == Judge.UMOCI) && (!present.containsKey(path) || random.nextInt(3) == 0)) {
             hidden.add(path);
-            mark(parentOf(path), LayerEntry.WHITEOUT_PREFIX + path.substring(path.lastIndexOf('/') + 1));
+            mark(parentOf(path), name);
         }
+    }
+
+    private boolean isBelowFile(String path, String other) {
+        return path.startsWith(other + "/") && !(present.get(other).body() instanceof Body.Directory);
     }
 
     private void opaque() {
@@ -260,7 +317,13 @@ public final class LayerStacks {
         if (directory.isEmpty() && random.nextInt(4) != 0) {
             return;
         }
+        // umoci empties directories below as well, and leaves them with the time of that.
+        boolean usedBelow = directories.stream().anyMatch(other -> above(other).test(directory));
+        if (judge == Judge.UMOCI && usedBelow) {
+            return;
+        }
         if (usableParents(child(directory, "x"), judge == Judge.UMOCI)) {
+            opaque.add(directory);
             mark(directory, LayerEntry.OPAQUE_WHITEOUT);
         }
         if (judge == Judge.OVERLAYFS && random.nextInt(10) == 0) {
@@ -270,10 +333,12 @@ public final class LayerStacks {
 
     private void mark(String directory, String name) {
         String path = child(directory, name);
-        if (name.length() > 255) {
-            return;
-        }
         parents(path);
+        addMark(directory, name);
+    }
+
+    private void addMark(String directory, String name) {
+        String path = child(directory, name);
         Body body = new Body.File("");
         Attributes attributes = parts.plainAttributes();
         entries.add(new LayerEntry(path, parts.written(prefix, path, body), attributes, body, Encoding.PLAIN));
@@ -283,9 +348,7 @@ public final class LayerStacks {
     private void describeSomeParentsLate() {
         for (String directory : directories.stream().sorted().toList()) {
             boolean implied = !present.containsKey(directory) && !directory.isEmpty();
-            boolean oneMeaning =
-                    !(everNoDirectory.contains(directory) && below.at(directory) instanceof Body.Directory);
-            if (implied && oneMeaning && random.nextInt(6) == 0) {
+            if (implied && random.nextInt(6) == 0) {
                 add(directory, new Body.Directory());
             }
         }
@@ -293,6 +356,10 @@ public final class LayerStacks {
 
     private static String child(String directory, String name) {
         return directory.isEmpty() ? name : directory + "/" + name;
+    }
+
+    private static Predicate<String> above(String path) {
+        return directory -> !path.isEmpty() && (directory.isEmpty() || path.startsWith(directory + "/"));
     }
 
     private static String parentOf(String path) {

@@ -23,6 +23,7 @@ import java.util.Collections;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
@@ -34,8 +35,9 @@ import java.util.TreeSet;
  * A tree, entry by entry.
  *
  * @param entries by path; the root is the empty path
+ * @param phantoms paths that a directory lists and that are not there; a sound tree has none
  */
-public record TreeListing(SortedMap<String, TreeEntry> entries) {
+public record TreeListing(SortedMap<String, TreeEntry> entries, SortedSet<String> phantoms) {
     private static final long CHUNK_BYTES = 256 << 10;
 
     /** Of the difference of two entries, at most this many characters of a value are shown. */
@@ -59,6 +61,8 @@ public record TreeListing(SortedMap<String, TreeEntry> entries) {
         SortedSet<String> paths = new TreeSet<>(entries.keySet());
         paths.addAll(actual.entries.keySet());
         List<String> lines = new ArrayList<>();
+        phantoms.forEach(path -> lines.add(shown(path) + ": is listed and not there, in the expected tree"));
+        actual.phantoms.forEach(path -> lines.add(shown(path) + ": is listed and not there"));
         for (String path : paths) {
             TreeEntry expected = entries.get(path);
             TreeEntry found = actual.entries.get(path);
@@ -106,10 +110,20 @@ public record TreeListing(SortedMap<String, TreeEntry> entries) {
             Object is = field.of(found);
             if (!wanted.equals(is)
                     && Arrays.stream(exemptions).noneMatch(exemption -> exemption.covers(field, path, expected))) {
-                lines.add(shown(path) + ": " + field + " is " + shown(is.toString()) + ", should be "
-                        + shown(wanted.toString()));
+                lines.add(shown(path) + ": " + field + difference(wanted, is));
             }
         }
+    }
+
+    private static String difference(Object wanted, Object is) {
+        if (wanted instanceof SortedMap<?, ?> wantedMap && is instanceof SortedMap<?, ?> isMap) {
+            Map<Object, Object> less = new LinkedHashMap<>(wantedMap);
+            Map<Object, Object> more = new LinkedHashMap<>(isMap);
+            less.entrySet().removeAll(isMap.entrySet());
+            more.entrySet().removeAll(wantedMap.entrySet());
+            return " has " + shown(more.toString()) + ", should have " + shown(less.toString());
+        }
+        return " is " + shown(is.toString()) + ", should be " + shown(wanted.toString());
     }
 
     private static String parent(String path) {
@@ -140,6 +154,7 @@ public record TreeListing(SortedMap<String, TreeEntry> entries) {
         private record Inode(FileStatus.DeviceNumber device, long number) {}
 
         private final byte[] root;
+        private final SortedSet<String> phantoms = new TreeSet<>();
         private final Map<String, FileStatus> statuses = new TreeMap<>();
         private final Map<Inode, SortedSet<String>> groups = new HashMap<>();
 
@@ -164,11 +179,21 @@ public record TreeListing(SortedMap<String, TreeEntry> entries) {
                     entries.put(status.getKey(), entry(status.getKey(), status.getValue(), buffer));
                 }
             }
-            return new TreeListing(Collections.unmodifiableSortedMap(entries));
+            return new TreeListing(
+                    Collections.unmodifiableSortedMap(entries), Collections.unmodifiableSortedSet(phantoms));
         }
 
         private void look(String path, Deque<String> directories) throws IOException {
-            FileStatus status = FileStatus.of(absolute(path));
+            FileStatus status;
+            try {
+                status = FileStatus.of(absolute(path));
+            } catch (SystemCallException failure) {
+                if (failure.errno() == Errno.ENOENT && !path.isEmpty()) {
+                    phantoms.add(path);
+                    return;
+                }
+                throw failure;
+            }
             if (statuses.put(path, status) != null) {
                 throw new IOException("the name " + shown(path) + " is listed twice");
             }

@@ -1,0 +1,61 @@
+package io.lamina.images.oracle;
+
+import static org.junit.jupiter.api.Assertions.fail;
+
+import io.lamina.images.oracle.LayerStacks.Judge;
+import io.lamina.linux.testing.Machine;
+import io.lamina.linux.testing.PrivateMounts;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Random layer stacks, converted and merged, give the tree that overlayfs gives of the same layers.
+ *
+ * <p>{@code -Dlamina.stacks.seed=N} starts at another seed, {@code -Dlamina.stacks=1} with it replays that one.
+ */
+final class MergeMatchesOverlayfsTest {
+    private static final int STACKS = Integer.getInteger("lamina.stacks", 250);
+    private static final int MANY_STACKS = Integer.getInteger("lamina.stacks", 5_000);
+    private static final long FIRST_SEED = Long.getLong("lamina.stacks.seed", 1);
+    private static final long FIRST_SOAK_SEED = Long.getLong("lamina.stacks.seed", 1_000_000);
+
+    @TempDir
+    Path directory;
+
+    @BeforeEach
+    void needs() {
+        Machine.needsRoot();
+        Machine.needsFileSystem("erofs");
+        Machine.needsFileSystem("overlay");
+    }
+
+    @Test
+    void everyStackMergesAsOverlayfsMergesIt() throws Exception {
+        judge(FIRST_SEED, STACKS);
+    }
+
+    @Test
+    @Tag("soak")
+    void thousandsOfStacksMergeAsOverlayfsMergesThem() throws Exception {
+        judge(FIRST_SOAK_SEED, MANY_STACKS);
+    }
+
+    private void judge(long firstSeed, int count) throws Exception {
+        PrivateMounts.run(mounts -> {
+            StackJudge judge = new StackJudge(mounts, directory);
+            for (long seed = firstSeed; seed < firstSeed + count; seed++) {
+                LayerStack stack = LayerStacks.generate(seed, Judge.OVERLAYFS);
+                List<String> found = judge.differences(stack);
+                if (!found.isEmpty()) {
+                    LayerStack smallest = stack.shrunk(found, judge::differences);
+                    fail("seed %d: the flattened device (is) differs from its judges (should) in%n%s%nfor%n%s"
+                            .formatted(seed, String.join("\n", judge.differences(smallest)), smallest.describe()));
+                }
+            }
+        });
+    }
+}
