@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
+import io.lamina.images.oracle.FlattenedStack.Format;
 import io.lamina.images.oracle.LayerEntry.Attributes;
 import io.lamina.images.oracle.LayerEntry.Body;
 import io.lamina.images.oracle.LayerEntry.Encoding;
@@ -84,7 +85,7 @@ final class RealImageTest {
             TreeListing unpacked = TreeListing.of(memory.resolve("unpacked"));
             assertTrue(unpacked.entries().size() > 30, "the image has something in it");
 
-            FlattenedStack flattened = FlattenedStack.build(tars(layout, tag), directory);
+            FlattenedStack flattened = FlattenedStack.build(tars(layout, tag), Format.PLAIN, directory);
             for (Path blob : flattened.blobs()) {
                 Command.run("fsck.erofs", blob.toString());
             }

@@ -1,5 +1,6 @@
 package io.lamina.images.oracle;
 
+import io.lamina.images.oracle.FlattenedStack.Format;
 import io.lamina.linux.testing.PrivateMounts;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -30,9 +31,9 @@ final class StackJudge {
     }
 
     /** Where the judges disagree with the engine, or that the engine or the kernel refuses the stack. */
-    List<String> differences(LayerStack stack) {
+    List<String> differences(LayerStack stack, Format format) {
         try {
-            FlattenedStack flattened = FlattenedStack.build(stack.tars(), files);
+            FlattenedStack flattened = FlattenedStack.build(stack.tars(), format, files);
             TreeListing flat;
             try (MountedErofs device = new MountedErofs(mounts, flattened.device(), mountPoints.resolve("f"))) {
                 flat = TreeListing.of(device.root());

@@ -144,7 +144,8 @@ public final class TarWriter {
                 records.put("GNU.sparse.name", entry.written().getBytes(ISO_8859_1));
                 records.put("GNU.sparse.size", text(content.length));
                 records.put("GNU.sparse.numblocks", text(map.runs().size()));
-                records.put("GNU.sparse.map", map.commaSeparated().getBytes(ISO_8859_1));
+                // GNU tar wants the number before the map.
+                ordered.add(Map.entry("GNU.sparse.map", map.commaSeparated().getBytes(ISO_8859_1)));
             }
             default -> {
                 records.put("GNU.sparse.major", text(1));
