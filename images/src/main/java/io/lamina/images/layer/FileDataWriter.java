@@ -6,6 +6,7 @@ import io.lamina.images.erofs.ChunkIndex;
 import io.lamina.images.erofs.Content;
 import java.io.IOException;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Lets the data of regular files out as it comes from the tar, in whole blocks, and gives the chunks that lead to it.
@@ -25,6 +26,7 @@ final class FileDataWriter implements DataPlacement {
     private static final long MAX_FILE_BYTES = 1L << 44;
 
     private final BlobOutput out;
+    private final @Nullable RecipeWriter recipe;
     private final int blockBits;
     private final int blockSizeBytes;
     private final byte[] zeroes;
@@ -34,8 +36,10 @@ final class FileDataWriter implements DataPlacement {
     private long pendingZeroBlocks;
     private long[] indexes = new long[0];
 
-    FileDataWriter(BlobOutput out, int blockBits) {
+    /** @param recipe is told where stored bytes went; null for none */
+    FileDataWriter(BlobOutput out, int blockBits, @Nullable RecipeWriter recipe) {
         this.out = out;
+        this.recipe = recipe;
         this.blockBits = blockBits;
         this.blockSizeBytes = 1 << blockBits;
         this.zeroes = new byte[blockSizeBytes];
@@ -139,12 +143,15 @@ final class FileDataWriter implements DataPlacement {
             Arrays.fill(out.buffer(), start + length, start + blockSizeBytes, (byte) 0);
             if (isZero(out.buffer(), start)) {
                 pendingZeroBlocks++;
+                segments.record(recipe, -1);
             } else if (pendingZeroBlocks == 0) {
+                segments.record(recipe, out.positionBytes());
                 out.advance(blockSizeBytes);
                 written = true;
             } else {
                 byte[] data = Arrays.copyOfRange(out.buffer(), start, start + blockSizeBytes);
                 out.putZeroes(pendingZeroBlocks << blockBits);
+                segments.record(recipe, out.positionBytes());
                 out.put(data, 0, blockSizeBytes);
                 pendingZeroBlocks = 0;
                 written = true;
@@ -210,10 +217,25 @@ final class FileDataWriter implements DataPlacement {
         private final TarReader tar;
         private int current;
         private long readOfCurrent;
+        /** What the last read took from the tar, relative to where it was put. */
+        private int[] pieceStarts = new int[1];
+
+        private int[] pieceLengths = new int[1];
+        private int pieces;
 
         Segments(SparseMap map, TarReader tar) {
             this.map = map;
             this.tar = tar;
+        }
+
+        private void addPiece(int start, int length) {
+            if (pieces == pieceStarts.length) {
+                pieceStarts = Arrays.copyOf(pieceStarts, pieces * 2);
+                pieceLengths = Arrays.copyOf(pieceLengths, pieces * 2);
+            }
+            pieceStarts[pieces] = start;
+            pieceLengths[pieces] = length;
+            pieces++;
         }
 
         /** The next byte that is stored, or {@code size} if there is none. */
@@ -225,8 +247,23 @@ final class FileDataWriter implements DataPlacement {
             return current < map.count() ? map.startByte(current) + readOfCurrent : size;
         }
 
+        /** Tells where the bytes of the last {@link #read} are now: from {@code blobByte} on, or, if negative, zero. */
+        void record(@Nullable RecipeWriter recipe, long blobByte) throws IOException {
+            if (recipe == null) {
+                return;
+            }
+            for (int i = 0; i < pieces; i++) {
+                if (blobByte < 0) {
+                    recipe.zeroes(pieceLengths[i]);
+                } else {
+                    recipe.copy(blobByte + pieceStarts[i], pieceLengths[i]);
+                }
+            }
+        }
+
         void read(long at, byte[] into, int start, int length) throws IOException {
             int done = 0;
+            pieces = 0;
             while (done < length) {
                 long data = nextDataByte(Long.MAX_VALUE);
                 int gap = (int) Math.min(length - done, data - at - done);
@@ -234,7 +271,8 @@ final class FileDataWriter implements DataPlacement {
                 done += gap;
                 if (done < length) {
                     int count = (int) Math.min(length - done, map.lengthBytes(current) - readOfCurrent);
-                    tar.readStored(into, start + done, count);
+                    tar.readData(into, start + done, count);
+                    addPiece(done, count);
                     readOfCurrent += count;
                     done += count;
                 }

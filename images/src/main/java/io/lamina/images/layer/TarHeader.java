@@ -37,6 +37,10 @@ final class TarHeader {
         int offset() {
             return offset;
         }
+
+        int bytes() {
+            return bytes;
+        }
     }
 
     /** Where GNU's sparse map starts in the header, its entries there, and the flag that more follow. */
@@ -85,6 +89,29 @@ final class TarHeader {
             signed += b;
         }
         return expected == unsigned || expected == signed;
+    }
+
+    /** Makes an empty block a ustar header, version 00. */
+    static void writeMagic(byte[] block, char typeflag) {
+        block[TYPEFLAG] = (byte) typeflag;
+        System.arraycopy(USTAR, 0, block, MAGIC, USTAR.length);
+        block[MAGIC + USTAR.length] = '0';
+        block[MAGIC + USTAR.length + 1] = '0';
+    }
+
+    /** Sets the checksum: six octal digits, NUL, space. */
+    static void writeChecksum(byte[] block) {
+        int start = Field.CHECKSUM.offset;
+        Arrays.fill(block, start, start + Field.CHECKSUM.bytes, (byte) ' ');
+        int sum = 0;
+        for (byte b : block) {
+            sum += b & 0xFF;
+        }
+        for (int i = 5; i >= 0; i--) {
+            block[start + i] = (byte) ('0' + (sum & 7));
+            sum >>>= 3;
+        }
+        block[start + 6] = 0;
     }
 
     char typeflag() {

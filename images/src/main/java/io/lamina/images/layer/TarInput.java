@@ -6,12 +6,14 @@ import io.lamina.images.oci.Digest;
 import java.io.IOException;
 import java.io.InputStream;
 import java.security.MessageDigest;
+import org.jspecify.annotations.Nullable;
 
 /** The bytes of a tar, each read and hashed once. */
 final class TarInput {
     private static final int BUFFER_BYTES = 1 << 20;
 
     private final InputStream in;
+    private final @Nullable RecipeWriter recipe;
     private final MessageDigest sha256 = Digest.sha256();
     private final Background hashing;
     /** Being hashed while it is read from. */
@@ -23,8 +25,10 @@ final class TarInput {
     /** Bytes of the stream before the buffer. */
     private long bufferStart;
 
-    TarInput(InputStream in, Background hashing) {
+    /** @param recipe takes the bytes that are read or skipped, but not those read as data; null for none */
+    TarInput(InputStream in, Background hashing, @Nullable RecipeWriter recipe) {
         this.in = in;
+        this.recipe = recipe;
         this.hashing = hashing;
     }
 
@@ -40,6 +44,14 @@ final class TarInput {
 
     /** Fills {@code length} bytes of {@code into}. */
     void read(byte[] into, int start, int length) throws IOException {
+        readData(into, start, length);
+        if (recipe != null) {
+            recipe.literal(into, start, length);
+        }
+    }
+
+    /** As {@link #read}, for bytes that go into the blob. */
+    void readData(byte[] into, int start, int length) throws IOException {
         int done = 0;
         while (done < length) {
             if (atEnd()) {
@@ -59,6 +71,9 @@ final class TarInput {
                 throw truncated();
             }
             int count = (int) Math.min(left, end - at);
+            if (recipe != null) {
+                recipe.literal(buffer, at, count);
+            }
             at += count;
             left -= count;
         }
@@ -66,9 +81,9 @@ final class TarInput {
 
     /** Reads the rest and gives the digest of the whole stream. */
     Digest drain() throws IOException {
-        do {
-            at = end;
-        } while (fill());
+        while (!atEnd()) {
+            skip(end - at);
+        }
         hashing.await();
         return Digest.of(sha256.digest());
     }

@@ -78,6 +78,12 @@ final class TarReader {
         unread -= length;
     }
 
+    /** As {@link #readStored}, for bytes that go into the blob. */
+    void readData(byte[] into, int start, int length) throws IOException {
+        in.readData(into, start, length);
+        unread -= length;
+    }
+
     private void skipRest() throws IOException {
         in.skip(unread + padding);
         unread = 0;
