@@ -50,7 +50,7 @@ final class LayerStacksTest {
         assertEquals(EnumSet.allOf(Encoding.class), encodings);
         assertEquals(Set.of("Device", "Directory", "Fifo", "File", "HardLink", "SymbolicLink"), bodies);
         assertEquals(Set.of("AUFS leftover", "opaque directory", "opaque root", "whiteout"), marks);
-        assertEquals(Set.of("security", "system", "trusted", "user"), xattrs);
+        assertEquals(Set.of("com", "security", "system", "trusted", "user"), xattrs);
     }
 
     @Test

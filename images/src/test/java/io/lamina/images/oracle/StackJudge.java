@@ -20,13 +20,18 @@ final class StackJudge {
     private final Path mountPoints;
 
     /**
+     * Prepares to judge, for as long as the mount namespace lives.
+     *
      * @param directory empty, on a file system whose files can be mounted as they are, which tmpfs is not
      */
     StackJudge(PrivateMounts mounts, Path directory) throws IOException {
         this.mounts = mounts;
         this.files = Files.createDirectories(directory.resolve("files"));
-        this.mountPoints = Files.createDirectories(directory.resolve("m"));
-        // In memory: a mount point on a disk would be written there for every stack.
+        // In memory: a mount point on a disk would be written there for every stack. A short path, since all layers'
+        // paths
+        // have to fit into the overlay's one page of options.
+        this.mountPoints = Path.of("/mnt");
+
         mounts.mount("tmpfs", mountPoints, "tmpfs", 0, "");
     }
 
