@@ -13,10 +13,12 @@ import io.lamina.images.erofs.WalkBudget;
 import io.lamina.images.erofs.Xattrs;
 import io.lamina.images.layer.LayerXattrs;
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** One layer during a merge: what has been read of it, and how its inodes become inodes of the merged tree. */
 final class MergeLayer {
@@ -38,6 +40,27 @@ final class MergeLayer {
     /** Position in the stack; a higher layer hides a lower one. */
     int deviceId() {
         return deviceId;
+    }
+
+    /** What messages call the layer. */
+    String name() {
+        return image.name();
+    }
+
+    byte[] symlinkTarget(Inode link) throws IOException {
+        return image.symlinkTarget(link);
+    }
+
+    /** The entry of a directory, or null; outside of the walk of the whole tree. */
+    @Nullable
+    Inode find(Inode directory, byte[] name) throws IOException {
+        DirentCursor entries = image.entries(directory);
+        while (entries.next()) {
+            if (Arrays.equals(entries.name(), name)) {
+                return image.inode(entries.nid());
+            }
+        }
+        return null;
     }
 
     Inode root() throws IOException {

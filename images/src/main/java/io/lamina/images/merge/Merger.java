@@ -38,9 +38,8 @@ public final class Merger {
             throw new IllegalArgumentException(baseFirst.size() + " layers, not 1 to " + MAX_LAYERS);
         }
         int blockBits = blockBits(baseFirst);
-        TreeMerge merge = new TreeMerge(baseFirst);
         int headBytes = MetadataWriter.headBytes(blockBits, baseFirst.size());
-        MetadataLayout layout = MetadataLayout.of(merge.run(), blockBits, headBytes >> blockBits);
+        MetadataLayout layout = MetadataLayout.of(TreeMerge.of(baseFirst), blockBits, headBytes >> blockBits);
         List<DeviceSlot> slots = slots(baseFirst, layout.paddedEndBlock(), blockBits);
         BlobOutput out = new BlobOutput(fsmeta, null, 1 << blockBits, headBytes, new Background(null));
         long blocks = MetadataWriter.finish(layout, out, slots, uuid(baseFirst));

@@ -1,16 +1,12 @@
 package io.lamina.images.merge;
 
 import io.lamina.images.UnsupportedImageException;
-import io.lamina.images.erofs.Attributes;
 import io.lamina.images.erofs.Content;
 import io.lamina.images.erofs.Directory;
 import io.lamina.images.erofs.DirentCursor;
-import io.lamina.images.erofs.FileType;
-import io.lamina.images.erofs.Inode;
 import io.lamina.images.erofs.TreeInode;
-import io.lamina.images.erofs.Xattrs;
-import io.lamina.images.layer.LayerXattrs;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -22,18 +18,26 @@ import org.jspecify.annotations.Nullable;
  * Builds the merged tree, directory by directory, breadth first. The sorted entries of all layers that share a directory
  * are merged in one pass; for each name the topmost layer decides, and only directories let lower ones through
  * (kernel: Documentation/filesystems/overlayfs.rst, "Merged directories").
+ *
+ * <p>An implied directory over a symbolic link of a lower layer is found only on the way. Then the merge starts again,
+ * with the directory grafted to where the link leads; images that need it are few, and others pay nothing.
  */
 final class TreeMerge {
+    /** Each run finds the links of one more level; a tree in which this many follow each other means harm. */
+    private static final int MAX_RUNS = 40;
+
     private final List<MergeLayer> layers = new ArrayList<>();
+    private final Grafts grafts;
     private final ArrayDeque<Task> tasks = new ArrayDeque<>();
+    private final List<Graft> found = new ArrayList<>();
 
-    /** A directory of one layer. */
-    private record Source(MergeLayer layer, Inode directory) {}
+    /** A merged directory, its path, and the directories that it is made of, topmost first. */
+    private record Task(String path, Directory merged, List<Source> topFirst) {}
 
-    /** A merged directory and the directories that it is made of, topmost first. */
-    private record Task(Directory merged, List<Source> topFirst) {}
+    /** A directory that belongs to where a link of this path leads. */
+    private record Graft(Source source, String path) {}
 
-    /** An entry that a layer has for the current name. */
+    /** A layer's next entry of the current directory. */
     private record Candidate(MergeLayer layer, DirentCursor cursor) implements Comparable<Candidate> {
         @Override
         public int compareTo(Candidate other) {
@@ -42,25 +46,50 @@ final class TreeMerge {
         }
     }
 
-    TreeMerge(List<LayerImage> baseFirst) throws UnsupportedImageException {
+    private TreeMerge(List<LayerImage> baseFirst, Grafts grafts) throws UnsupportedImageException {
+        this.grafts = grafts;
         for (LayerImage layer : baseFirst) {
             layers.add(new MergeLayer(layer.image(), LayerData.of(layer.image()), layers.size() + 1));
         }
     }
 
     /** Merges all layers and gives the root. */
-    TreeInode run() throws IOException {
+    static TreeInode of(List<LayerImage> baseFirst) throws IOException {
+        Grafts grafts = new Grafts();
+        for (int run = 0; run < MAX_RUNS; run++) {
+            TreeMerge merge = new TreeMerge(baseFirst, grafts);
+            TreeInode root = merge.run();
+            if (merge.found.isEmpty()) {
+                return root;
+            }
+            merge.resolveGrafts();
+        }
+        throw new UnsupportedImageException(
+                baseFirst.getLast().image().name(),
+                "directories below symbolic links of lower layers, nested " + MAX_RUNS + " times");
+    }
+
+    private TreeInode run() throws IOException {
         DirectoryStack stack = new DirectoryStack();
         for (MergeLayer layer : layers.reversed()) {
             if (!stack.add(layer, layer.root())) {
                 break;
             }
         }
-        TreeInode root = stack.merged();
+        TreeInode root = directory("", stack);
         while (!tasks.isEmpty()) {
             merge(tasks.remove());
         }
         return root;
+    }
+
+    private void resolveGrafts() throws IOException {
+        for (Graft graft : found) {
+            int deviceId = graft.source().layer().deviceId();
+            List<MergeLayer> lowerTopFirst = layers.subList(0, deviceId - 1).reversed();
+            String what = graft.source().layer().name() + ": " + graft.path();
+            grafts.add(graft.source(), LinkedDirectory.of(lowerTopFirst, graft.path(), what));
+        }
     }
 
     private void merge(Task task) throws IOException {
@@ -80,7 +109,7 @@ final class TreeMerge {
                 sameName.add(next);
                 queue.remove();
             }
-            TreeInode winner = winner(sameName);
+            TreeInode winner = winner(task.path(), sameName);
             if (winner != null) {
                 task.merged().append(name, winner);
             }
@@ -97,57 +126,44 @@ final class TreeMerge {
     }
 
     /** What the merged tree has under a name, or null if it is hidden. */
-    private @Nullable TreeInode winner(List<Candidate> topFirst) throws IOException {
-        Candidate top = topFirst.getFirst();
-        Inode first = top.layer().inode(top.cursor().nid());
-        if (first.type() != FileType.DIRECTORY) {
-            return MergeLayer.isWhiteout(first) ? null : top.layer().file(first);
+    private @Nullable TreeInode winner(String parent, List<Candidate> topFirst) throws IOException {
+        List<Resolution.Found> entries = new ArrayList<>(topFirst.size());
+        for (Candidate candidate : topFirst) {
+            long nid = candidate.cursor().nid();
+            if (!grafts.isMoved(candidate.layer().deviceId(), nid)) {
+                entries.add(new Resolution.Found(
+                        candidate.layer(), candidate.layer().inode(nid)));
+            }
         }
-        DirectoryStack stack = new DirectoryStack();
-        boolean goesOn = stack.add(top.layer(), first);
-        for (int i = 1; goesOn && i < topFirst.size(); i++) {
-            Candidate lower = topFirst.get(i);
-            goesOn = stack.add(lower.layer(), lower.layer().inode(lower.cursor().nid()));
+        if (entries.isEmpty()) {
+            return null;
         }
-        return stack.merged();
+        return switch (Resolution.of(entries)) {
+            case Resolution.Hidden _ -> null;
+            case Resolution.File file -> file.layer().file(file.inode());
+            case Resolution.Stacked stacked ->
+                directory(below(parent, topFirst.getFirst().cursor().name()), stacked.stack());
+            case Resolution.ThroughLink link -> {
+                for (Source source : link.above().sources()) {
+                    found.add(new Graft(
+                            source, below(parent, topFirst.getFirst().cursor().name())));
+                }
+                yield link.layer().file(link.link());
+            }
+        };
     }
 
-    /** The directories of one name, topmost first, as far down as they show. */
-    private final class DirectoryStack {
-        private final List<Source> sources = new ArrayList<>(2);
-        private @Nullable Attributes impliedAttributes;
-        private @Nullable Attributes attributes;
-        private boolean opaque;
-
-        /** @return whether a lower directory matters too */
-        boolean add(MergeLayer layer, Inode inode) throws IOException {
-            if (inode.type() != FileType.DIRECTORY) {
-                return false;
-            }
-            Xattrs xattrs = layer.xattrs(inode);
-            if (!opaque) {
-                sources.add(new Source(layer, inode));
-                opaque = xattrs.sorted().contains(LayerXattrs.OPAQUE);
-            }
-            if (xattrs.sorted().contains(LayerXattrs.IMPLIED)) {
-                // Attributes that nobody chose: those of a lower directory are the right ones.
-                if (impliedAttributes == null) {
-                    impliedAttributes = MergeLayer.attributes(inode, xattrs);
-                }
-            } else if (attributes == null) {
-                attributes = MergeLayer.attributes(inode, xattrs);
-            }
-            return !opaque || attributes == null;
+    private TreeInode directory(String path, DirectoryStack stack) throws IOException {
+        if (!grafts.isEmpty()) {
+            stack.graft(grafts.at(path, layers));
         }
+        Directory merged = new Directory();
+        tasks.add(new Task(path, merged, stack.sources()));
+        return new TreeInode(stack.attributes(), new Content.Entries(merged));
+    }
 
-        TreeInode merged() {
-            Attributes chosen = attributes != null ? attributes : impliedAttributes;
-            if (chosen == null) {
-                throw new IllegalStateException("no directory was added");
-            }
-            Directory merged = new Directory();
-            tasks.add(new Task(merged, sources));
-            return new TreeInode(chosen, new Content.Entries(merged));
-        }
+    private static String below(String parent, byte[] name) {
+        String last = new String(name, StandardCharsets.ISO_8859_1);
+        return parent.isEmpty() ? last : parent + "/" + last;
     }
 }

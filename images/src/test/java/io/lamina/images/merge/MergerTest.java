@@ -6,8 +6,10 @@ import static java.nio.file.StandardOpenOption.WRITE;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.lamina.images.UnsupportedImageException;
 import io.lamina.images.erofs.ErofsImage;
 import io.lamina.images.erofs.ImageTree;
 import io.lamina.images.layer.Layers;
@@ -72,6 +74,38 @@ class MergerTest {
                 new TestTar().file("a", ""),
                 new TestTar().file(".wh..wh..opq", "").file("b", ""));
         assertEquals(List.of("", "b"), List.copyOf(tree.keySet()));
+    }
+
+    @Test
+    void impliedDirectoryOverALowerSymbolicLinkGoesWhereTheLinkLeads() throws IOException {
+        TestTar base = new TestTar()
+                .entry("usr/lib", 0711, new Body.Directory())
+                .file("usr/lib/ld", "")
+                .symlink("lib", "usr/lib")
+                .symlink("lib64", "/lib/../lib");
+        Map<String, String> tree = merged(
+                base, new TestTar().file("lib/x", "").whiteout("lib/ld"), new TestTar().file("lib64/deep/y", ""));
+        assertEquals(
+                List.of("", "lib", "lib64", "usr", "usr/lib", "usr/lib/deep", "usr/lib/deep/y", "usr/lib/x"),
+                List.copyOf(tree.keySet()));
+        assertTrue(tree.get("lib").endsWith(" -> usr/lib"), tree.get("lib"));
+        assertTrue(tree.get("usr/lib").startsWith("DIRECTORY 0711 "), tree.get("usr/lib"));
+    }
+
+    @Test
+    void explicitDirectoryOverALowerSymbolicLinkReplacesIt() throws IOException {
+        Map<String, String> tree = merged(
+                new TestTar().file("usr/lib/ld", "").symlink("lib", "usr/lib"),
+                new TestTar().directory("lib").file("lib/x", ""));
+        assertEquals(List.of("", "lib", "lib/x", "usr", "usr/lib", "usr/lib/ld"), List.copyOf(tree.keySet()));
+    }
+
+    @Test
+    void impliedDirectoryOverADanglingLinkIsRefused() {
+        UnsupportedImageException refusal = assertThrows(
+                UnsupportedImageException.class,
+                () -> merged(new TestTar().symlink("lib", "nowhere"), new TestTar().file("lib/x", "")));
+        assertTrue(refusal.getMessage().contains("layer-1: lib"), refusal.getMessage());
     }
 
     @Test
