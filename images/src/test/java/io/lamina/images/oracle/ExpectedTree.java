@@ -30,7 +30,12 @@ import java.util.TreeSet;
 public final class ExpectedTree {
     private static final Attributes INVENTED =
             new Attributes(0755, 0, 0, new Timestamp(0, 0), Collections.emptySortedMap());
-    private static final List<String> OVERLAY_PREFIXES = List.of("trusted.overlay.", "user.overlay.");
+    /** Attributes that steer the stacking of layers, which no layer may set. */
+    private static final List<String> STEERING = List.of("trusted.overlay.", "user.overlay.", "trusted.lamina.");
+
+    /** What Linux stores; tars of other systems hold more. */
+    private static final List<String> STORED =
+            List.of("user.", "trusted.", "security.", "system.posix_acl_access", "system.posix_acl_default");
 
     private Node root = Node.implied();
 
@@ -131,7 +136,9 @@ public final class ExpectedTree {
 
     private static void describe(Node node, LayerEntry entry) {
         SortedMap<String, byte[]> xattrs = new TreeMap<>(entry.attributes().xattrs());
-        xattrs.keySet().removeIf(name -> OVERLAY_PREFIXES.stream().anyMatch(name::startsWith));
+        xattrs.keySet()
+                .removeIf(name -> STEERING.stream().anyMatch(name::startsWith)
+                        || STORED.stream().noneMatch(name::startsWith));
         Attributes given = entry.attributes();
         node.attributes = new Attributes(given.permissions(), given.uid(), given.gid(), given.modified(), xattrs);
         node.body = entry.body();

@@ -1,12 +1,15 @@
 package io.lamina.images.oracle;
 
 import io.lamina.images.erofs.ErofsImage;
-import io.lamina.images.layer.ConvertedLayer;
 import io.lamina.images.layer.LayerConverter;
+import io.lamina.images.merge.Fsmeta;
 import io.lamina.images.merge.LayerImage;
+import io.lamina.images.merge.MappedLayer;
 import io.lamina.images.merge.Merger;
+import io.lamina.images.oci.Digest;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,18 +18,27 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What the engine makes of layers: a blob for each, and the flattened device as one file.
+ * What the engine makes of layers.
  *
- * @param blobs base first
- * @param device fsmeta and the blobs, one after the other
+ * @param blobs a mountable image of each layer, base first
+ * @param device fsmeta and the layers' data at their places in it, as one file
  */
 public record FlattenedStack(List<Path> blobs, Path device) {
+    /** How layers are stored. */
+    public enum Format {
+        /** The layer's data copied into blocks of 4 KiB. */
+        PLAIN,
+        /** An index of the tar, which itself is the data. */
+        TAR_INDEX
+    }
+
     private static final StandardOpenOption[] FRESH = {
         StandardOpenOption.CREATE,
         StandardOpenOption.TRUNCATE_EXISTING,
         StandardOpenOption.READ,
         StandardOpenOption.WRITE
     };
+    private static final int COPY_BYTES = 64 << 10;
 
     /**
      * Converts and merges with the engine under test.
@@ -34,34 +46,106 @@ public record FlattenedStack(List<Path> blobs, Path device) {
      * @param tars uncompressed, base first
      * @param directory where the files go
      */
-    public static FlattenedStack build(List<byte[]> tars, Path directory) throws IOException {
+    public static FlattenedStack build(List<byte[]> tars, Format format, Path directory) throws IOException {
+        return switch (format) {
+            case PLAIN -> plain(tars, directory);
+            case TAR_INDEX -> indexed(tars, directory);
+        };
+    }
+
+    private static FlattenedStack plain(List<byte[]> tars, Path directory) throws IOException {
         List<Path> blobs = new ArrayList<>();
+        List<Digest> diffIds = new ArrayList<>();
+        for (byte[] tar : tars) {
+            Path blob = directory.resolve("layer" + blobs.size());
+            try (FileChannel out = FileChannel.open(blob, FRESH);
+                    FileChannel leaves = FileChannel.open(directory.resolve("leaves"), FRESH)) {
+                diffIds.add(LayerConverter.convert(new ByteArrayInputStream(tar), out, leaves)
+                        .diffId());
+            }
+            blobs.add(blob);
+        }
+        Path device = directory.resolve("device");
+        Fsmeta fsmeta = merge(blobs, diffIds, device);
+        // Fsmeta and blobs one after the other are the device, so that nobody needs a map to put it together.
+        long endByte = Files.size(device);
+        for (int i = 0; i < blobs.size(); i++) {
+            if (startByte(fsmeta, i) != endByte) {
+                throw new IOException("layer " + i + " is mapped to byte " + startByte(fsmeta, i)
+                        + ", and the part before it ends at byte " + endByte);
+            }
+            append(Files.readAllBytes(blobs.get(i)), device, endByte);
+            endByte += Files.size(blobs.get(i));
+        }
+        return new FlattenedStack(List.copyOf(blobs), device);
+    }
+
+    private static FlattenedStack indexed(List<byte[]> tars, Path directory) throws IOException {
+        List<Path> blobs = new ArrayList<>();
+        List<Digest> diffIds = new ArrayList<>();
+        for (byte[] tar : tars) {
+            Path blob = directory.resolve("layer" + blobs.size());
+            try (FileChannel out = FileChannel.open(blob, FRESH)) {
+                diffIds.add(
+                        LayerConverter.index(new ByteArrayInputStream(tar), out).diffId());
+            }
+            blobs.add(blob);
+        }
+        Path device = directory.resolve("device");
+        Fsmeta fsmeta = merge(blobs, diffIds, device);
+        for (int i = 0; i < blobs.size(); i++) {
+            append(tars.get(i), device, startByte(fsmeta, i));
+            // By itself an index is mounted with its tar behind it.
+            append(tars.get(i), blobs.get(i), Files.size(blobs.get(i)));
+        }
+        return new FlattenedStack(List.copyOf(blobs), device);
+    }
+
+    private static Fsmeta merge(List<Path> blobs, List<Digest> diffIds, Path into) throws IOException {
         List<FileChannel> open = new ArrayList<>();
-        List<LayerImage> layers = new ArrayList<>();
-        Path fsmeta = directory.resolve("fsmeta");
-        try {
-            for (byte[] tar : tars) {
-                Path blob = directory.resolve("layer" + blobs.size());
-                FileChannel channel = FileChannel.open(blob, FRESH);
+        try (FileChannel fsmeta = FileChannel.open(into, FRESH)) {
+            List<LayerImage> layers = new ArrayList<>();
+            for (Path blob : blobs) {
+                FileChannel channel = FileChannel.open(blob);
                 open.add(channel);
-                ConvertedLayer converted;
-                try (FileChannel leaves = FileChannel.open(directory.resolve("leaves"), FRESH)) {
-                    converted = LayerConverter.convert(new ByteArrayInputStream(tar), channel, leaves);
-                }
-                layers.add(LayerImage.of(ErofsImage.open(blob.getFileName().toString(), channel), converted.diffId()));
-                blobs.add(blob);
+                String name = blob.getFileName().toString();
+                layers.add(LayerImage.of(ErofsImage.open(name, channel), diffIds.get(layers.size())));
             }
-            try (FileChannel merged = FileChannel.open(fsmeta, FRESH)) {
-                Merger.merge(layers, merged);
-            }
+            return Merger.merge(layers, fsmeta);
         } finally {
             for (FileChannel channel : open) {
                 channel.close();
             }
         }
-        List<Path> parts = new ArrayList<>(List.of(fsmeta));
-        parts.addAll(blobs);
-        return new FlattenedStack(List.copyOf(blobs), MountedErofs.concatenate(parts, directory.resolve("device")));
+    }
+
+    private static long startByte(Fsmeta fsmeta, int layer) {
+        MappedLayer mapped = fsmeta.layers().get(layer);
+        return mapped.uniaddrBlock() * fsmeta.blockSizeBytes();
+    }
+
+    /** Writes {@code bytes} at {@code startByte}, leaves holes for zeroes, and pads the file to whole mapped blocks. */
+    private static void append(byte[] bytes, Path file, long startByte) throws IOException {
+        try (FileChannel out = FileChannel.open(file, StandardOpenOption.WRITE)) {
+            for (int at = 0; at < bytes.length; at += COPY_BYTES) {
+                ByteBuffer chunk = ByteBuffer.wrap(bytes, at, Math.min(COPY_BYTES, bytes.length - at));
+                if (!isZero(chunk)) {
+                    out.write(chunk, startByte + at);
+                }
+            }
+            if (out.size() < startByte + bytes.length) {
+                out.write(ByteBuffer.allocate(1), startByte + bytes.length - 1);
+            }
+        }
+    }
+
+    private static boolean isZero(ByteBuffer bytes) {
+        for (int i = bytes.position(); i < bytes.limit(); i++) {
+            if (bytes.get(i) != 0) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /** Removes the files. */

@@ -69,7 +69,11 @@ public record LayerEntry(String path, String written, Attributes attributes, Bod
         SPARSE_GNU,
         SPARSE_PAX_0_0,
         SPARSE_PAX_0_1,
-        SPARSE_PAX_1_0
+        SPARSE_PAX_1_0;
+
+        boolean sparse() {
+            return compareTo(SPARSE_GNU) >= 0;
+        }
     }
 
     /** The last component of the path. */
@@ -81,6 +85,11 @@ public record LayerEntry(String path, String written, Attributes attributes, Bod
     public String parent() {
         int slash = path.lastIndexOf('/');
         return slash < 0 ? "" : path.substring(0, slash);
+    }
+
+    /** This entry, not written as a sparse file. */
+    public LayerEntry dense() {
+        return encoding.sparse() ? new LayerEntry(path, written, attributes, body, Encoding.PAX) : this;
     }
 
     /** This entry as text for a failure message. */

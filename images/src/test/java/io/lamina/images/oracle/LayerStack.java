@@ -1,6 +1,5 @@
 package io.lamina.images.oracle;
 
-import io.lamina.images.oracle.LayerEntry.Body;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -113,8 +112,12 @@ public record LayerStack(long seed, List<List<LayerEntry>> layers) {
         return text.toString();
     }
 
-    /** Whether any layer has an entry whose body is one of {@code type}. */
-    public boolean has(Class<? extends Body> type) {
-        return layers.stream().flatMap(List::stream).anyMatch(entry -> type.isInstance(entry.body()));
+    /** The same stack with sparse files written as others are. */
+    public LayerStack withoutSparseFiles() {
+        return new LayerStack(
+                seed,
+                layers.stream()
+                        .map(layer -> layer.stream().map(LayerEntry::dense).toList())
+                        .toList());
     }
 }

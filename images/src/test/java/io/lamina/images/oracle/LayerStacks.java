@@ -56,11 +56,20 @@ public final class LayerStacks {
     public static LayerStack generate(long seed, Judge judge) {
         LayerStacks stacks = new LayerStacks(seed, judge);
         int count = 1 + stacks.random.nextInt(stacks.random.nextInt(10) == 0 ? 12 : 5);
+        return stacks.stack(seed, count);
+    }
+
+    /** A stack of so many layers. */
+    public static LayerStack generate(long seed, Judge judge, int count) {
+        return new LayerStacks(seed, judge).stack(seed, count);
+    }
+
+    private LayerStack stack(long seed, int count) {
         List<List<LayerEntry>> layers = new ArrayList<>();
         for (int i = 0; i < count; i++) {
-            List<LayerEntry> layer = stacks.layer();
+            List<LayerEntry> layer = layer();
             layers.add(layer);
-            stacks.below.apply(layer);
+            below.apply(layer);
         }
         return new LayerStack(seed, layers);
     }

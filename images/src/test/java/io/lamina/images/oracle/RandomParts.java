@@ -56,6 +56,16 @@ final class RandomParts {
             "p".repeat(99),
             "p".repeat(100),
             "p".repeat(101));
+    /** These would steer an overlay mount or a merge, or mean nothing to Linux: a layer cannot set them. */
+    private static final List<String> DROPPED_ATTRIBUTES = List.of(
+            "trusted.overlay.opaque",
+            "trusted.overlay.redirect",
+            "trusted.overlay.whiteout",
+            "user.overlay.x",
+            "trusted.lamina.implied",
+            "com.apple.provenance",
+            "system.nfs4_acl");
+
     private static final int[] SIZES = {
         0, 0, 1, 3, 100, 511, 512, 513, 1000, 4095, 4096, 4097, 8191, 8192, 8193, 12_288, 20_000, 65_536, 131_073,
         1_100_000
@@ -218,9 +228,7 @@ final class RandomParts {
                 }
                 default -> {
                     if (judge == Judge.OVERLAYFS) {
-                        // These would steer an overlay mount, and are no layer's to set.
-                        String name = List.of("trusted.overlay.opaque", "trusted.overlay.redirect", "user.overlay.x")
-                                .get(random.nextInt(3));
+                        String name = DROPPED_ATTRIBUTES.get(random.nextInt(DROPPED_ATTRIBUTES.size()));
                         xattrs.put(name, "y".getBytes(ISO_8859_1));
                     }
                 }

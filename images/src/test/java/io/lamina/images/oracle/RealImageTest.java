@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
+import io.lamina.images.oracle.FlattenedStack.Format;
 import io.lamina.images.oracle.LayerEntry.Attributes;
 import io.lamina.images.oracle.LayerEntry.Body;
 import io.lamina.images.oracle.LayerEntry.Encoding;
@@ -84,14 +85,21 @@ final class RealImageTest {
             TreeListing unpacked = TreeListing.of(memory.resolve("unpacked"));
             assertTrue(unpacked.entries().size() > 30, "the image has something in it");
 
-            FlattenedStack flattened = FlattenedStack.build(tars(layout, tag), directory);
-            for (Path blob : flattened.blobs()) {
-                Command.run("fsck.erofs", blob.toString());
-            }
-            try (MountedErofs device = new MountedErofs(mounts, flattened.device(), memory.resolve("mounted"))) {
-                TreeListing mounted = TreeListing.of(device.root());
-                assertEquals(List.of(), unpacked.differences(mounted, 20, Exemption.directorySizes()));
-                assertEquals(List.of(), mounted.wrongLinkCounts());
+            for (Format format : Format.values()) {
+                FlattenedStack flattened = FlattenedStack.build(tars(layout, tag), format, directory);
+                if (format == Format.PLAIN) {
+                    for (Path blob : flattened.blobs()) {
+                        Command.run("fsck.erofs", blob.toString());
+                    }
+                }
+                try (MountedErofs device = new MountedErofs(mounts, flattened.device(), memory.resolve("mounted"))) {
+                    TreeListing mounted = TreeListing.of(device.root());
+                    assertEquals(
+                            List.of(),
+                            unpacked.differences(mounted, 20, Exemption.directorySizes()),
+                            () -> "format " + format);
+                    assertEquals(List.of(), mounted.wrongLinkCounts());
+                }
             }
         });
     }

@@ -1,5 +1,6 @@
 package io.lamina.images.oracle;
 
+import io.lamina.images.oracle.FlattenedStack.Format;
 import io.lamina.linux.testing.PrivateMounts;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -19,20 +20,25 @@ final class StackJudge {
     private final Path mountPoints;
 
     /**
+     * Prepares to judge, for as long as the mount namespace lives.
+     *
      * @param directory empty, on a file system whose files can be mounted as they are, which tmpfs is not
      */
     StackJudge(PrivateMounts mounts, Path directory) throws IOException {
         this.mounts = mounts;
         this.files = Files.createDirectories(directory.resolve("files"));
-        this.mountPoints = Files.createDirectories(directory.resolve("m"));
-        // In memory: a mount point on a disk would be written there for every stack.
+        // In memory: a mount point on a disk would be written there for every stack. A short path, since all layers'
+        // paths
+        // have to fit into the overlay's one page of options.
+        this.mountPoints = Path.of("/mnt");
+
         mounts.mount("tmpfs", mountPoints, "tmpfs", 0, "");
     }
 
     /** Where the judges disagree with the engine, or that the engine or the kernel refuses the stack. */
-    List<String> differences(LayerStack stack) {
+    List<String> differences(LayerStack stack, Format format) {
         try {
-            FlattenedStack flattened = FlattenedStack.build(stack.tars(), files);
+            FlattenedStack flattened = FlattenedStack.build(stack.tars(), format, files);
             TreeListing flat;
             try (MountedErofs device = new MountedErofs(mounts, flattened.device(), mountPoints.resolve("f"))) {
                 flat = TreeListing.of(device.root());

@@ -64,7 +64,11 @@ public final class TarWriter {
         return switch (entry.encoding()) {
             case PLAIN, PAX, LIBARCHIVE -> pax(entry);
             case GNU, SPARSE_GNU -> gnu(entry);
-            case SPARSE_PAX_0_0, SPARSE_PAX_0_1, SPARSE_PAX_1_0 -> sparsePax(entry);
+            case SPARSE_PAX_0_0, SPARSE_PAX_0_1, SPARSE_PAX_1_0 -> {
+                byte[] content = ((Body.File) entry.body()).bytes();
+                SparseMap map = SparseMap.of(content);
+                yield sparsePax(entry, map, map.packed(content), content.length);
+            }
         };
     }
 
@@ -122,17 +126,16 @@ public final class TarWriter {
         return data(packed);
     }
 
-    private TarWriter sparsePax(LayerEntry entry) {
-        byte[] content = ((Body.File) entry.body()).bytes();
-        SparseMap map = SparseMap.of(content);
-        byte[] packed = map.packed(content);
+    /** Adds a sparse file of any size in the PAX format that {@code entry} says; the entry's own content is not used. */
+    TarWriter sparsePax(LayerEntry entry, SparseMap map, byte[] data, long realSizeBytes) {
+        byte[] packed = data;
         Map<String, byte[]> records = new TreeMap<>();
         TarHeader header = header(entry, records);
         List<Map.Entry<String, byte[]>> ordered = new ArrayList<>();
         switch (entry.encoding()) {
             case SPARSE_PAX_0_0 -> {
                 records.put("path", entry.written().getBytes(ISO_8859_1));
-                records.put("GNU.sparse.size", text(content.length));
+                records.put("GNU.sparse.size", text(realSizeBytes));
                 records.put("GNU.sparse.numblocks", text(map.runs().size()));
                 // Each offset comes before its length, so these cannot be a map.
                 map.runs().forEach(run -> {
@@ -142,15 +145,16 @@ public final class TarWriter {
             }
             case SPARSE_PAX_0_1 -> {
                 records.put("GNU.sparse.name", entry.written().getBytes(ISO_8859_1));
-                records.put("GNU.sparse.size", text(content.length));
+                records.put("GNU.sparse.size", text(realSizeBytes));
                 records.put("GNU.sparse.numblocks", text(map.runs().size()));
-                records.put("GNU.sparse.map", map.commaSeparated().getBytes(ISO_8859_1));
+                // GNU tar wants the number before the map.
+                ordered.add(Map.entry("GNU.sparse.map", map.commaSeparated().getBytes(ISO_8859_1)));
             }
             default -> {
                 records.put("GNU.sparse.major", text(1));
                 records.put("GNU.sparse.minor", text(0));
                 records.put("GNU.sparse.name", entry.written().getBytes(ISO_8859_1));
-                records.put("GNU.sparse.realsize", text(content.length));
+                records.put("GNU.sparse.realsize", text(realSizeBytes));
                 packed = map.prefixed(packed);
             }
         }
