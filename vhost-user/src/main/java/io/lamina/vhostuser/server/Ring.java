@@ -121,12 +121,16 @@ final class Ring implements QueueWorker.Listener {
      *
      * @throws VhostUserException when everything is there and something of it is wrong
      */
-    void startIfReady(GuestMemory memory, long features) throws IOException {
+    void startIfReady(GuestMemory memory, long features, @Nullable InflightRegion inflight) throws IOException {
         VringAddresses where = addresses;
         if (worker != null || size == 0 || where == null || kick == null) {
             return;
         }
-        QueueWorker started = new QueueWorker(device, new SplitVirtqueue(memory, size, where, base, features), this);
+        SplitVirtqueue queue = new SplitVirtqueue(memory, size, where, base, features);
+        if (inflight != null) {
+            queue.keep(inflight.log(index, size));
+        }
+        QueueWorker started = new QueueWorker(device, queue, this);
         watchKick(started);
         worker = started;
         if (enabled) {
@@ -148,13 +152,13 @@ final class Ring implements QueueWorker.Listener {
     }
 
     /** After {@link #quiesce}: goes on in changed memory, or waits for new addresses when its own have gone. */
-    void restart(GuestMemory memory, long features) throws IOException {
+    void restart(GuestMemory memory, long features, @Nullable InflightRegion inflight) throws IOException {
         if (worker == null) {
             return;
         }
         detach();
         try {
-            startIfReady(memory, features);
+            startIfReady(memory, features, inflight);
         } catch (VhostUserException gone) {
             addresses = null;
         }
@@ -164,6 +168,8 @@ final class Ring implements QueueWorker.Listener {
     void detach() {
         QueueWorker running = worker;
         if (running != null) {
+            // It may still stand in line for a turn, and must not take it.
+            running.pause(() -> {});
             base = new SplitVirtqueue.Base.Available(running.queue().nextAvailable());
             worker = null;
             cancelWatch();

@@ -34,6 +34,7 @@ final class Session {
             | ProtocolFeatures.REPLY_ACK
             | ProtocolFeatures.BACKEND_REQ
             | ProtocolFeatures.CONFIG
+            | ProtocolFeatures.INFLIGHT_SHMFD
             | ProtocolFeatures.RESET_DEVICE
             | ProtocolFeatures.CONFIGURE_MEM_SLOTS
             | ProtocolFeatures.STATUS;
@@ -54,6 +55,7 @@ final class Session {
     private final ByteBuffer out = MessageCodec.newBuffer();
     private final GuestMemory memory = new GuestMemory();
     private final List<Ring> rings = new ArrayList<>();
+    private @Nullable InflightRegion inflight;
 
     private EventLoop.@Nullable Watch watch;
     private long features;
@@ -138,7 +140,11 @@ final class Session {
         keepBackendChannel(null);
         quiesceAll(() -> {
             rings.forEach(Ring::reset);
-            unmap(memory.removeAll(), () -> onEnd.accept(why));
+            List<AutoCloseable> held = new ArrayList<>(memory.removeAll());
+            if (inflight != null) {
+                held.add(inflight);
+            }
+            unmap(held, () -> onEnd.accept(why));
         });
     }
 
@@ -236,8 +242,13 @@ final class Session {
             case Request.SetConfig _ -> throw new VhostUserException("SET_CONFIG: nothing can be set");
             case Request.SetLogBase _, Request.SetLogFd _ ->
                 throw new VhostUserException("a dirty log was not negotiated");
-            case Request.GetInflightFd _, Request.SetInflightFd _ ->
-                throw new VhostUserException("an inflight region was not negotiated");
+            case Request.GetInflightFd(Request.InflightDescription wanted) -> {
+                Request.InflightDescription description = InflightRegion.describe(wanted);
+                try (OwnedFd fd = InflightRegion.create(description)) {
+                    reply(message, new Reply.Inflight(description, fd));
+                }
+            }
+            case Request.SetInflightFd(Request.InflightDescription given) -> setInflight(message, given);
             case Request.Unknown(int code) -> throw new VhostUserException("request " + code + " is not known");
         }
     }
@@ -274,7 +285,7 @@ final class Session {
             return;
         }
         for (Ring ring : rings) {
-            ring.startIfReady(memory, features);
+            ring.startIfReady(memory, features, inflight);
         }
     }
 
@@ -328,9 +339,25 @@ final class Session {
         defer(message, this::quiesceAll, () -> {
             MemoryRegion removed = memory.remove(region);
             for (Ring ring : rings) {
-                ring.restart(memory, features);
+                ring.restart(memory, features, inflight);
             }
             unmap(List.of(removed), () -> {});
+            acknowledge(message);
+        });
+    }
+
+    private void setInflight(Message message, Request.InflightDescription given) throws IOException {
+        InflightRegion region;
+        try (OwnedFd fd = message.fds().take(0)) {
+            region = InflightRegion.map(given, fd, device.served().allowUnsealedMemory());
+        }
+        defer(message, this::quiesceAll, () -> {
+            InflightRegion before = inflight;
+            inflight = region;
+            for (Ring ring : rings) {
+                ring.restart(memory, features, inflight);
+            }
+            unmap(before == null ? List.of() : List.of(before), () -> {});
             acknowledge(message);
         });
     }
@@ -389,14 +416,20 @@ final class Session {
     }
 
     /** Unmaps regions that nothing uses any more, in a thread of its own because it takes long, and calls back. */
-    private void unmap(List<MemoryRegion> regions, Runnable done) {
+    private void unmap(List<? extends AutoCloseable> regions, Runnable done) {
         if (regions.isEmpty()) {
             done.run();
             return;
         }
-        List<MemoryRegion> gone = List.copyOf(regions);
+        List<AutoCloseable> gone = List.copyOf(regions);
         Thread.ofPlatform().daemon().name("unmap").start(() -> {
-            gone.forEach(MemoryRegion::close);
+            for (AutoCloseable region : gone) {
+                try {
+                    region.close();
+                } catch (Exception failure) {
+                    LOG.log(System.Logger.Level.ERROR, "cannot unmap", failure);
+                }
+            }
             device.loop().execute(done);
         });
     }
