@@ -80,6 +80,11 @@ public final class GuestMemory {
         return removed;
     }
 
+    /** The front-end has handed no memory over, or taken it all back. */
+    public boolean isEmpty() {
+        return regions.isEmpty();
+    }
+
     /** Every region's file is sealed against shrinking. */
     public boolean isSealed() {
         for (MemoryRegion region : regions) {

@@ -1,6 +1,7 @@
 package io.lamina.vhostuser.server;
 
 import io.lamina.vhostuser.block.BlockRequest.Progress;
+import io.lamina.vhostuser.memory.DirtyLog;
 import io.lamina.vhostuser.virtqueue.SplitVirtqueue;
 import io.lamina.vhostuser.virtqueue.VirtqueueException;
 import java.util.ArrayList;
@@ -41,6 +42,13 @@ final class QueueWorker {
     interface Listener {
         /** The driver wants to be interrupted. */
         void interrupt();
+
+        /** Where writes into guest memory are to be marked now; null for nowhere. */
+        @Nullable
+        DirtyLog dirtyLog();
+
+        /** Where the guest sees the used ring, for the dirty log; 0 when its writes are not marked. */
+        long usedRingLogAddress();
 
         /** The driver broke the ring's rules; it is served no more. */
         void broken(String why);
@@ -181,12 +189,22 @@ final class QueueWorker {
     }
 
     private void complete(PendingRequest request) {
+        DirtyLog log = listener.dirtyLog();
+        if (log != null) {
+            request.request.chain().markWritten(log);
+        }
         queue.complete(request.request.chain().head(), request.request.writtenBytes());
         device.loop().giveBack(request);
     }
 
     private void publish() {
-        if (queue.publish()) {
+        boolean interrupt = queue.publish();
+        DirtyLog log = listener.dirtyLog();
+        if (log != null && listener.usedRingLogAddress() != 0) {
+            // Marking it without need costs the migration one page.
+            queue.markUsedRing(log, listener.usedRingLogAddress());
+        }
+        if (interrupt) {
             listener.interrupt();
         }
     }

@@ -1,5 +1,6 @@
 package io.lamina.vhostuser.virtqueue;
 
+import io.lamina.vhostuser.memory.DirtyLog;
 import io.lamina.vhostuser.memory.GuestMemory;
 import io.lamina.vhostuser.protocol.Request.VringAddresses;
 import io.lamina.vhostuser.protocol.VhostUserException;
@@ -186,6 +187,11 @@ public final class SplitVirtqueue {
         boolean first = !interruptedOnce;
         interruptedOnce = true;
         return first || passed;
+    }
+
+    /** Marks the used ring, which lies at this address of the guest, as written. */
+    public void markUsedRing(DirtyLog log, long usedGuestAddress) {
+        log.mark(usedGuestAddress, SplitRing.usedBytes(size));
     }
 
     /** Asks the driver not to kick; with event indices it is enough not to ask for a kick again. */
