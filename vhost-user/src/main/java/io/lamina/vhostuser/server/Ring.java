@@ -214,6 +214,11 @@ final class Ring implements QueueWorker.Listener {
     }
 
     @Override
+    public boolean memoryIsSealed() {
+        return guest.memory().isSealed();
+    }
+
+    @Override
     public long usedRingLogAddress() {
         VringAddresses where = addresses;
         return where != null && where.logged() ? where.log() : 0;
