@@ -22,6 +22,7 @@ public final class GuestMemory {
     private final List<MemoryRegion> regions = new ArrayList<>();
     private @Nullable MemoryRegion lastHit;
     private long totalBytes;
+    private int unsealed;
 
     /** Adds a region; on refusal it stays the caller's to close. */
     public void add(MemoryRegion region) throws VhostUserException {
@@ -47,6 +48,7 @@ public final class GuestMemory {
         }
         regions.add(at, region);
         totalBytes += added.sizeBytes();
+        unsealed += region.isSealed() ? 0 : 1;
     }
 
     /**
@@ -63,6 +65,7 @@ public final class GuestMemory {
                 regions.remove(region);
                 lastHit = null;
                 totalBytes -= present.sizeBytes();
+                unsealed -= region.isSealed() ? 0 : 1;
                 return region;
             }
         }
@@ -77,17 +80,18 @@ public final class GuestMemory {
         regions.clear();
         lastHit = null;
         totalBytes = 0;
+        unsealed = 0;
         return removed;
+    }
+
+    /** The front-end has handed no memory over, or taken it all back. */
+    public boolean isEmpty() {
+        return regions.isEmpty();
     }
 
     /** Every region's file is sealed against shrinking. */
     public boolean isSealed() {
-        for (MemoryRegion region : regions) {
-            if (!region.isSealed()) {
-                return false;
-            }
-        }
-        return true;
+        return unsealed == 0;
     }
 
     /** The region that holds a guest address, or null. */

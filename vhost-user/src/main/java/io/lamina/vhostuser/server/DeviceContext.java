@@ -17,6 +17,7 @@ record DeviceContext(
         BlockConfig config,
         long features) {
     private static final long TRANSPORT_FEATURES = VirtioFeatures.VERSION_1
+            | VirtioFeatures.VHOST_LOG_ALL
             | VirtioFeatures.ACCESS_PLATFORM
             | VirtioFeatures.RING_EVENT_IDX
             | VirtioFeatures.RING_INDIRECT_DESC

@@ -26,12 +26,16 @@ public final class EventLoop implements AutoCloseable {
     /** Edge triggered: a kick needs no read of its counter, and a peer that hung up is reported once. */
     private static final EpollIoOps READABLE = EpollIoOps.EPOLLIN.with(EpollIoOps.EPOLLET);
 
+    private static final int TURNS_ALONE = 16;
+
     private final MultiThreadIoEventLoopGroup group;
     private final IoEventLoop loop;
     private final IoContext context = IoContext.create(false);
     private final ArrayDeque<QueueWorker> ready = new ArrayDeque<>();
     private final Runnable turn = this::runReady;
     private boolean turnScheduled;
+    private @Nullable QueueWorker lastWorker;
+    private int turnsInARow;
     private @Nullable PendingRequest free;
 
     /** Starts a thread with this name. */
@@ -92,6 +96,11 @@ public final class EventLoop implements AutoCloseable {
         }
     }
 
+    /** This ring has been the only one for some turns: while it is waited for, nobody else has to wait. */
+    boolean isAlone(QueueWorker worker) {
+        return lastWorker == worker && turnsInARow >= TURNS_ALONE && ready.isEmpty();
+    }
+
     /** A request to be filled; there are as many as were ever under way at once. */
     PendingRequest borrow() {
         PendingRequest request = free;
@@ -120,7 +129,10 @@ public final class EventLoop implements AutoCloseable {
     private void runReady() {
         turnScheduled = false;
         for (int left = ready.size(); left > 0; left--) {
-            ready.remove().run();
+            QueueWorker worker = ready.remove();
+            turnsInARow = worker == lastWorker ? turnsInARow + 1 : 0;
+            lastWorker = worker;
+            worker.run();
         }
     }
 

@@ -1,6 +1,8 @@
 package io.lamina.vhostuser.server;
 
+import io.lamina.linux.Safepoint;
 import io.lamina.vhostuser.block.BlockRequest.Progress;
+import io.lamina.vhostuser.memory.DirtyLog;
 import io.lamina.vhostuser.virtqueue.SplitVirtqueue;
 import io.lamina.vhostuser.virtqueue.VirtqueueException;
 import java.util.ArrayList;
@@ -18,6 +20,9 @@ final class QueueWorker {
     /** Completed requests after which the driver sees them, so that it can refill the ring meanwhile. */
     private static final int PUBLISH_EVERY = 16;
 
+    /** Looks at a ring between two looks at the clock, which cost as much as several. */
+    private static final int LOOKS_PER_CLOCK = 8;
+
     private final DeviceContext device;
     private final SplitVirtqueue queue;
     private final Listener listener;
@@ -30,6 +35,8 @@ final class QueueWorker {
     /** How many requests the slow lane has. */
     private int slow;
 
+    private final PollWindow window = new PollWindow();
+    private boolean asleep;
     private boolean enqueued;
     private boolean paused;
     private boolean broken;
@@ -41,6 +48,16 @@ final class QueueWorker {
     interface Listener {
         /** The driver wants to be interrupted. */
         void interrupt();
+
+        /** Where writes into guest memory are to be marked now; null for nowhere. */
+        @Nullable
+        DirtyLog dirtyLog();
+
+        /** No page of guest memory can be taken away. */
+        boolean memoryIsSealed();
+
+        /** Where the guest sees the used ring, for the dirty log; 0 when its writes are not marked. */
+        long usedRingLogAddress();
 
         /** The driver broke the ring's rules; it is served no more. */
         void broken(String why);
@@ -86,6 +103,10 @@ final class QueueWorker {
             return;
         }
         try {
+            if (asleep) {
+                asleep = false;
+                window.awake(System.nanoTime());
+            }
             boolean more = serve();
             publish();
             if (paused) {
@@ -93,8 +114,11 @@ final class QueueWorker {
                     again();
                 }
                 reportIdle();
-            } else if (more || queue.enableKicks()) {
+            } else if (more || poll() || queue.enableKicks()) {
                 again();
+            } else {
+                asleep = true;
+                window.asleep(System.nanoTime());
             }
         } catch (VirtqueueException rule) {
             breakDown(String.valueOf(rule.getMessage()));
@@ -147,6 +171,26 @@ final class QueueWorker {
         return true;
     }
 
+    /** Looks for the driver's next request for a while; true when it has come. */
+    private boolean poll() throws VirtqueueException {
+        long nanos = window.nanos();
+        if (nanos == 0 || !device.loop().isAlone(this)) {
+            return false;
+        }
+        long start = System.nanoTime();
+        do {
+            for (int i = 0; i < LOOKS_PER_CLOCK; i++) {
+                if (queue.hasAvailable()) {
+                    window.hit();
+                    return true;
+                }
+                Thread.onSpinWait();
+            }
+        } while (System.nanoTime() - start < nanos);
+        window.miss();
+        return false;
+    }
+
     private @Nullable PendingRequest take() throws VirtqueueException {
         PendingRequest request = device.loop().borrow();
         boolean taken = false;
@@ -181,12 +225,26 @@ final class QueueWorker {
     }
 
     private void complete(PendingRequest request) {
+        DirtyLog log = listener.dirtyLog();
+        if (log != null) {
+            request.request.chain().markWritten(log);
+        }
         queue.complete(request.request.chain().head(), request.request.writtenBytes());
         device.loop().giveBack(request);
     }
 
     private void publish() {
-        if (queue.publish()) {
+        if (!listener.memoryIsSealed()) {
+            // Whether memory was lost under the requests has to be known before the driver is told of them.
+            Safepoint.pass();
+        }
+        boolean interrupt = queue.publish();
+        DirtyLog log = listener.dirtyLog();
+        if (log != null && listener.usedRingLogAddress() != 0) {
+            // Marking it without need costs the migration one page.
+            queue.markUsedRing(log, listener.usedRingLogAddress());
+        }
+        if (interrupt) {
             listener.interrupt();
         }
     }

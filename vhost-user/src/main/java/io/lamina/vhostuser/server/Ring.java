@@ -4,7 +4,7 @@ import io.lamina.linux.EventFd;
 import io.lamina.linux.FdStatus;
 import io.lamina.linux.OwnedFd;
 import io.lamina.linux.SystemCallException;
-import io.lamina.vhostuser.memory.GuestMemory;
+import io.lamina.vhostuser.memory.DirtyLog;
 import io.lamina.vhostuser.protocol.Request.VringAddresses;
 import io.lamina.vhostuser.protocol.VhostUserException;
 import io.lamina.vhostuser.virtqueue.SplitVirtqueue;
@@ -13,13 +13,14 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What a front-end has said about one ring, in any order, and the worker that serves it while it is in operation:
- * section "Ring states" of vhost-user.rst. The ring starts when size, addresses and kick are known, and stops with
+ * section "Ring states" of vhost-user.rst. The ring starts when size, addresses, kick and memory are known, and stops with
  * {@code GET_VRING_BASE}; while it is started and not enabled its worker is paused.
  */
 final class Ring implements QueueWorker.Listener {
     private static final System.Logger LOG = System.getLogger(Ring.class.getName());
 
     private final DeviceContext device;
+    private final GuestView guest;
     private final int index;
 
     private int size;
@@ -32,8 +33,9 @@ final class Ring implements QueueWorker.Listener {
     private boolean enabled;
     private @Nullable QueueWorker worker;
 
-    Ring(DeviceContext device, int index) {
+    Ring(DeviceContext device, GuestView guest, int index) {
         this.device = device;
+        this.guest = guest;
         this.index = index;
     }
 
@@ -121,12 +123,21 @@ final class Ring implements QueueWorker.Listener {
      *
      * @throws VhostUserException when everything is there and something of it is wrong
      */
-    void startIfReady(GuestMemory memory, long features) throws IOException {
+    void startIfReady() throws IOException {
         VringAddresses where = addresses;
-        if (worker != null || size == 0 || where == null || kick == null) {
+        if (worker != null
+                || size == 0
+                || where == null
+                || kick == null
+                || guest.memory().isEmpty()) {
             return;
         }
-        QueueWorker started = new QueueWorker(device, new SplitVirtqueue(memory, size, where, base, features), this);
+        SplitVirtqueue queue = new SplitVirtqueue(guest.memory(), size, where, base, guest.features());
+        InflightRegion inflight = guest.inflight();
+        if (inflight != null) {
+            queue.keep(inflight.log(index, size));
+        }
+        QueueWorker started = new QueueWorker(device, queue, this);
         watchKick(started);
         worker = started;
         if (enabled) {
@@ -148,13 +159,13 @@ final class Ring implements QueueWorker.Listener {
     }
 
     /** After {@link #quiesce}: goes on in changed memory, or waits for new addresses when its own have gone. */
-    void restart(GuestMemory memory, long features) throws IOException {
+    void restart() throws IOException {
         if (worker == null) {
             return;
         }
         detach();
         try {
-            startIfReady(memory, features);
+            startIfReady();
         } catch (VhostUserException gone) {
             addresses = null;
         }
@@ -164,6 +175,8 @@ final class Ring implements QueueWorker.Listener {
     void detach() {
         QueueWorker running = worker;
         if (running != null) {
+            // It may still stand in line for a turn, and must not take it.
+            running.pause(() -> {});
             base = new SplitVirtqueue.Base.Available(running.queue().nextAvailable());
             worker = null;
             cancelWatch();
@@ -193,6 +206,22 @@ final class Ring implements QueueWorker.Listener {
         if (fd != null) {
             EventFd.signal(fd);
         }
+    }
+
+    @Override
+    public @Nullable DirtyLog dirtyLog() {
+        return guest.dirtyLog();
+    }
+
+    @Override
+    public boolean memoryIsSealed() {
+        return guest.memory().isSealed();
+    }
+
+    @Override
+    public long usedRingLogAddress() {
+        VringAddresses where = addresses;
+        return where != null && where.logged() ? where.log() : 0;
     }
 
     @Override

@@ -31,9 +31,11 @@ final class Session {
     private static final System.Logger LOG = System.getLogger(Session.class.getName());
 
     static final long PROTOCOL_FEATURES = ProtocolFeatures.MQ
+            | ProtocolFeatures.LOG_SHMFD
             | ProtocolFeatures.REPLY_ACK
             | ProtocolFeatures.BACKEND_REQ
             | ProtocolFeatures.CONFIG
+            | ProtocolFeatures.INFLIGHT_SHMFD
             | ProtocolFeatures.RESET_DEVICE
             | ProtocolFeatures.CONFIGURE_MEM_SLOTS
             | ProtocolFeatures.STATUS;
@@ -52,11 +54,10 @@ final class Session {
     private final MessageReader reader;
     private final Consumer<String> onEnd;
     private final ByteBuffer out = MessageCodec.newBuffer();
-    private final GuestMemory memory = new GuestMemory();
+    private final GuestView guest;
     private final List<Ring> rings = new ArrayList<>();
 
     private EventLoop.@Nullable Watch watch;
-    private long features;
     private long protocolFeatures;
     private long status;
     private int refusals;
@@ -80,8 +81,9 @@ final class Session {
         this.socket = new DescriptorSocket(connected, MessageCodec.HEADER_BYTES + MessageCodec.MAX_PAYLOAD_BYTES);
         this.reader = new MessageReader(socket);
         this.onEnd = onEnd;
+        this.guest = new GuestView(device.served().allowUnsealedMemory(), new Unmapper(device.loop()));
         for (int index = 0; index < device.served().queues(); index++) {
-            rings.add(new Ring(device, index));
+            rings.add(new Ring(device, guest, index));
         }
     }
 
@@ -138,7 +140,7 @@ final class Session {
         keepBackendChannel(null);
         quiesceAll(() -> {
             rings.forEach(Ring::reset);
-            unmap(memory.removeAll(), () -> onEnd.accept(why));
+            guest.close(() -> onEnd.accept(why));
         });
     }
 
@@ -169,7 +171,7 @@ final class Session {
                 reply(message, new Reply.Config(offset, flags, config(offset, size)));
             case Request.SetMemTable(List<RegionDescription> regions) -> setMemTable(message, regions);
             case Request.AddMemReg(RegionDescription region) -> {
-                addRegion(map(region, message, 0));
+                guest.add(guest.map(List.of(region), message.fds()));
                 startReadyRings();
                 acknowledge(message);
             }
@@ -234,17 +236,25 @@ final class Session {
             case Request.IotlbMsg _ ->
                 throw new VhostUserException("IOTLB_MSG: a guest with a virtual IOMMU is not served");
             case Request.SetConfig _ -> throw new VhostUserException("SET_CONFIG: nothing can be set");
-            case Request.SetLogBase _, Request.SetLogFd _ ->
-                throw new VhostUserException("a dirty log was not negotiated");
-            case Request.GetInflightFd _, Request.SetInflightFd _ ->
-                throw new VhostUserException("an inflight region was not negotiated");
+            case Request.SetLogBase(long size, long offset) -> {
+                guest.setLog(size, offset, message.fds());
+                reply(message, new Reply.LogBase(size, offset));
+            }
+            case Request.SetLogFd _ -> acknowledge(message);
+            case Request.GetInflightFd(Request.InflightDescription wanted) -> {
+                Request.InflightDescription description = InflightRegion.describe(wanted);
+                try (OwnedFd fd = InflightRegion.create(description)) {
+                    reply(message, new Reply.Inflight(description, fd));
+                }
+            }
+            case Request.SetInflightFd(Request.InflightDescription given) -> setInflight(message, given);
             case Request.Unknown(int code) -> throw new VhostUserException("request " + code + " is not known");
         }
     }
 
     private void setFeatures(long accepted) {
-        features = accepted & device.features();
-        if ((features & VirtioFeatures.VHOST_PROTOCOL_FEATURES) == 0) {
+        guest.setFeatures(accepted & device.features());
+        if ((guest.features() & VirtioFeatures.VHOST_PROTOCOL_FEATURES) == 0) {
             rings.forEach(ring -> ring.setEnabled(true));
         }
     }
@@ -274,65 +284,43 @@ final class Session {
             return;
         }
         for (Ring ring : rings) {
-            ring.startIfReady(memory, features);
-        }
-    }
-
-    private MemoryRegion map(RegionDescription region, Message message, int fd) throws IOException {
-        try (OwnedFd file = message.fds().take(fd)) {
-            return MemoryRegion.map(region, file, device.served().allowUnsealedMemory());
-        }
-    }
-
-    private void addRegion(MemoryRegion region) throws VhostUserException {
-        try {
-            memory.add(region);
-        } catch (VhostUserException refused) {
-            unmap(List.of(region), () -> {});
-            throw refused;
+            ring.startIfReady();
         }
     }
 
     private void setMemTable(Message message, List<RegionDescription> regions) throws IOException {
-        if (regions.size() != message.fds().count()) {
-            throw new VhostUserException("SET_MEM_TABLE: " + regions.size() + " regions with "
-                    + message.fds().count() + " descriptors");
-        }
-        List<MemoryRegion> mapped = new ArrayList<>();
-        try {
-            for (int i = 0; i < regions.size(); i++) {
-                mapped.add(map(regions.get(i), message, i));
-            }
-        } catch (IOException failure) {
-            unmap(mapped, () -> {});
-            throw failure;
-        }
+        List<MemoryRegion> mapped = guest.map(regions, message.fds());
         defer(message, this::quiesceAll, () -> {
-            rings.forEach(Ring::detach);
-            List<MemoryRegion> old = memory.removeAll();
-            unmap(old, () -> {});
-            for (int i = 0; i < mapped.size(); i++) {
-                try {
-                    memory.add(mapped.get(i));
-                } catch (VhostUserException refused) {
-                    unmap(mapped.subList(i, mapped.size()), () -> {});
-                    throw refused;
-                }
-            }
+            guest.removeAll();
+            guest.add(mapped);
+            restartRings();
             startReadyRings();
+            acknowledge(message);
+        });
+    }
+
+    private void setInflight(Message message, Request.InflightDescription given) throws IOException {
+        InflightRegion region = guest.mapInflight(given, message.fds());
+        defer(message, this::quiesceAll, () -> {
+            guest.setInflight(region);
+            restartRings();
             acknowledge(message);
         });
     }
 
     private void removeRegion(Message message, RegionDescription region) {
         defer(message, this::quiesceAll, () -> {
-            MemoryRegion removed = memory.remove(region);
-            for (Ring ring : rings) {
-                ring.restart(memory, features);
-            }
-            unmap(List.of(removed), () -> {});
+            guest.remove(region);
+            restartRings();
             acknowledge(message);
         });
+    }
+
+    /** After memory has changed: rings in operation go on in what there is now. */
+    private void restartRings() throws IOException {
+        for (Ring ring : rings) {
+            ring.restart();
+        }
     }
 
     private void reset(Message message) {
@@ -386,19 +374,6 @@ final class Session {
                 receive();
             });
         }
-    }
-
-    /** Unmaps regions that nothing uses any more, in a thread of its own because it takes long, and calls back. */
-    private void unmap(List<MemoryRegion> regions, Runnable done) {
-        if (regions.isEmpty()) {
-            done.run();
-            return;
-        }
-        List<MemoryRegion> gone = List.copyOf(regions);
-        Thread.ofPlatform().daemon().name("unmap").start(() -> {
-            gone.forEach(MemoryRegion::close);
-            device.loop().execute(done);
-        });
     }
 
     private void refuse(int code, boolean needReply, IOException failure) {

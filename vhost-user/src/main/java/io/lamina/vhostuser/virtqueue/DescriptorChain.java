@@ -1,5 +1,6 @@
 package io.lamina.vhostuser.virtqueue;
 
+import io.lamina.vhostuser.memory.DirtyLog;
 import io.lamina.vhostuser.memory.GuestMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -20,12 +21,14 @@ public final class DescriptorChain implements GuestMemory.Places {
     private MemorySegment[] memory = new MemorySegment[8];
     private long[] offset = new long[8];
     private long[] length = new long[8];
+    private long[] guestAddress = new long[8];
     private int head;
     private int count;
     private int readable;
     private long readableBytes;
     private long writableBytes;
     private boolean writing;
+    private long nextGuestAddress;
 
     /** Where an indirect table is copied to; most chains of most drivers need none. */
     private MemorySegment table = MemorySegment.NULL;
@@ -70,6 +73,13 @@ public final class DescriptorChain implements GuestMemory.Places {
         return length[place];
     }
 
+    /** Marks every byte that the device may have written. */
+    public void markWritten(DirtyLog log) {
+        for (int place = readable; place < count; place++) {
+            log.mark(guestAddress[place], length[place]);
+        }
+    }
+
     /** Forgets the memory, so that an idle object does not keep it mapped. */
     public void clear() {
         Arrays.fill(memory, 0, count, null);
@@ -86,7 +96,7 @@ public final class DescriptorChain implements GuestMemory.Places {
     }
 
     /** Appends a buffer of the chain. */
-    void append(GuestMemory guest, long guestAddress, long lengthBytes, boolean writable) throws VirtqueueException {
+    void append(GuestMemory guest, long address, long lengthBytes, boolean writable) throws VirtqueueException {
         if (lengthBytes == 0) {
             throw new VirtqueueException("chain " + head + " has a buffer of no bytes");
         }
@@ -98,9 +108,10 @@ public final class DescriptorChain implements GuestMemory.Places {
         if (total > 0xffff_ffffL) {
             throw new VirtqueueException("chain " + head + " has 2^32 bytes or more");
         }
-        if (!guest.resolve(guestAddress, lengthBytes, this)) {
+        nextGuestAddress = address;
+        if (!guest.resolve(address, lengthBytes, this)) {
             throw new VirtqueueException("chain " + head + " has a buffer of " + lengthBytes + " bytes at 0x"
-                    + Long.toHexString(guestAddress) + " that is not all in guest memory");
+                    + Long.toHexString(address) + " that is not all in guest memory");
         }
         if (writable) {
             writableBytes = total;
@@ -119,22 +130,25 @@ public final class DescriptorChain implements GuestMemory.Places {
             memory = Arrays.copyOf(memory, 2 * count);
             offset = Arrays.copyOf(offset, 2 * count);
             length = Arrays.copyOf(length, 2 * count);
+            guestAddress = Arrays.copyOf(guestAddress, 2 * count);
         }
         memory[count] = placeMemory;
         offset[count] = offsetBytes;
         length[count] = lengthBytes;
+        guestAddress[count] = nextGuestAddress;
+        nextGuestAddress += lengthBytes;
         count++;
         return true;
     }
 
     /** A copy of an indirect table, taken once. */
-    MemorySegment copyTable(GuestMemory guest, long guestAddress, long lengthBytes) throws VirtqueueException {
+    MemorySegment copyTable(GuestMemory guest, long tableAddress, long lengthBytes) throws VirtqueueException {
         if (table.byteSize() < lengthBytes) {
             table = Arena.ofAuto().allocate(lengthBytes, 16);
         }
-        if (!guest.copyOut(guestAddress, table, lengthBytes)) {
+        if (!guest.copyOut(tableAddress, table, lengthBytes)) {
             throw new VirtqueueException("chain " + head + " has an indirect table of " + lengthBytes + " bytes at 0x"
-                    + Long.toHexString(guestAddress) + " that is not all in guest memory");
+                    + Long.toHexString(tableAddress) + " that is not all in guest memory");
         }
         return table;
     }

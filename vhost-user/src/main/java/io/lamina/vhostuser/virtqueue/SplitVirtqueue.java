@@ -1,11 +1,13 @@
 package io.lamina.vhostuser.virtqueue;
 
+import io.lamina.vhostuser.memory.DirtyLog;
 import io.lamina.vhostuser.memory.GuestMemory;
 import io.lamina.vhostuser.protocol.Request.VringAddresses;
 import io.lamina.vhostuser.protocol.VhostUserException;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 import java.util.BitSet;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A split virtqueue, device side. It belongs to one event loop. Indices run freely modulo 2^16; an entry's slot is its
@@ -35,6 +37,14 @@ public final class SplitVirtqueue {
     private int usedIndex;
     private int unpublished;
     private boolean interruptedOnce;
+
+    /** Set once before the ring is used, when a log is kept. */
+    private @Nullable InflightLog log;
+
+    /** Chains that an earlier back-end had taken, and how many of them this one has. */
+    private int[] again = {};
+
+    private int againTaken;
 
     /**
      * Puts a ring into operation. The used index is what its memory says, which is where an earlier back-end left it.
@@ -71,6 +81,17 @@ public final class SplitVirtqueue {
         record FromUsedRing() implements Base {}
     }
 
+    /**
+     * Keeps a log of chains taken, and takes up what stands in it: the chains that an earlier back-end had are the next
+     * ones, and where it had come in the available ring follows from their number. To be called before the first chain.
+     */
+    public void keep(InflightLog inflight) {
+        again = inflight.recover(usedIndex);
+        nextAvailable = (usedIndex + again.length) & INDEX_MASK;
+        knownAvailable = nextAvailable;
+        log = inflight;
+    }
+
     /** A ring's size is a power of two up to {@link #MAX_SIZE}. */
     public static boolean isLegalSize(long size) {
         return size > 0 && size <= MAX_SIZE && Long.bitCount(size) == 1;
@@ -92,6 +113,13 @@ public final class SplitVirtqueue {
      * @throws VirtqueueException when the driver broke a rule: the ring must not be used any more
      */
     public boolean next(DescriptorChain chain) throws VirtqueueException {
+        if (againTaken < again.length) {
+            int head = again[againTaken++];
+            chain.begin(head);
+            walk(chain, head);
+            taken.set(head);
+            return true;
+        }
         if (nextAvailable == knownAvailable && !refresh()) {
             return false;
         }
@@ -106,13 +134,16 @@ public final class SplitVirtqueue {
         chain.begin(head);
         walk(chain, head);
         taken.set(head);
+        if (log != null) {
+            log.take(head);
+        }
         nextAvailable = (nextAvailable + 1) & INDEX_MASK;
         return true;
     }
 
     /** The driver has made chains available that have not been taken. */
     public boolean hasAvailable() throws VirtqueueException {
-        return nextAvailable != knownAvailable || refresh();
+        return againTaken < again.length || nextAvailable != knownAvailable || refresh();
     }
 
     /**
@@ -122,6 +153,9 @@ public final class SplitVirtqueue {
      */
     public void complete(int head, long writtenBytes) {
         taken.clear(head);
+        if (log != null) {
+            log.completing(head);
+        }
         long entry = SplitRing.RING + (long) SplitRing.USED_ENTRY_BYTES * ((usedIndex + unpublished) & (size - 1));
         used.set(SplitRing.U32, entry, head);
         used.set(SplitRing.U32, entry + SplitRing.USED_LEN, (int) writtenBytes);
@@ -139,6 +173,9 @@ public final class SplitVirtqueue {
         // Partner: the driver's read barrier after it has read used.idx. Without it the driver could see the index
         // before the entries, the status bytes and the data.
         SplitRing.setRelease(used, SplitRing.IDX, usedIndex);
+        if (log != null) {
+            log.published(usedIndex);
+        }
         // Partner: the driver's full barrier between writing used_event (or flags) and reading used.idx. Without it
         // both sides could miss the other's write: the driver sleeps and nobody wakes it.
         VarHandle.fullFence();
@@ -150,6 +187,11 @@ public final class SplitVirtqueue {
         boolean first = !interruptedOnce;
         interruptedOnce = true;
         return first || passed;
+    }
+
+    /** Marks the used ring, which lies at this address of the guest, as written. */
+    public void markUsedRing(DirtyLog log, long usedGuestAddress) {
+        log.mark(usedGuestAddress, SplitRing.usedBytes(size));
     }
 
     /** Asks the driver not to kick; with event indices it is enough not to ask for a kick again. */

@@ -1,0 +1,67 @@
+package io.lamina.vhostuser.server;
+
+import io.lamina.linux.Memfd;
+import io.lamina.linux.OwnedFd;
+import io.lamina.linux.SystemCallException;
+import io.lamina.vhostuser.memory.SharedRegion;
+import io.lamina.vhostuser.protocol.Request.InflightDescription;
+import io.lamina.vhostuser.protocol.VhostUserException;
+import io.lamina.vhostuser.virtqueue.InflightLog;
+import io.lamina.vhostuser.virtqueue.SplitVirtqueue;
+
+/**
+ * The region in which a connection keeps what its rings have under way, with a part for each ring.
+ *
+ * @param queueSize the size of rings it was made for
+ */
+record InflightRegion(SharedRegion memory, int queueSize) implements AutoCloseable {
+    /** What a front-end asks for with {@code GET_INFLIGHT_FD}: the size that is needed. */
+    static InflightDescription describe(InflightDescription wanted) throws VhostUserException {
+        check(wanted);
+        return new InflightDescription(
+                InflightLog.bytes(wanted.queueSize()) * wanted.queues(), 0, wanted.queues(), wanted.queueSize());
+    }
+
+    /** The file for {@link #describe}: zeroes, and nobody can make it smaller. */
+    static OwnedFd create(InflightDescription description) throws SystemCallException {
+        OwnedFd fd = Memfd.create("vhost-user-inflight", description.mmapSizeBytes());
+        try {
+            Memfd.seal(fd, Memfd.F_SEAL_SHRINK | Memfd.F_SEAL_GROW | Memfd.F_SEAL_SEAL);
+            return fd;
+        } catch (SystemCallException failure) {
+            fd.close();
+            throw failure;
+        }
+    }
+
+    /** What a front-end hands over with {@code SET_INFLIGHT_FD}: made by this back-end or by one before it. */
+    static InflightRegion map(InflightDescription given, OwnedFd fd, boolean allowUnsealed)
+            throws VhostUserException, SystemCallException {
+        check(given);
+        if (given.mmapSizeBytes() < InflightLog.bytes(given.queueSize()) * given.queues()) {
+            throw new VhostUserException("inflight region of " + given.mmapSizeBytes() + " bytes for " + given.queues()
+                    + " rings of " + given.queueSize());
+        }
+        SharedRegion memory =
+                SharedRegion.map("inflight region", fd, given.mmapOffsetBytes(), given.mmapSizeBytes(), allowUnsealed);
+        return new InflightRegion(memory, given.queueSize());
+    }
+
+    /** The part of one ring. */
+    InflightLog log(int index, int size) throws VhostUserException {
+        return InflightLog.of(memory.bytes(), index, queueSize, size);
+    }
+
+    @Override
+    public void close() {
+        memory.close();
+    }
+
+    private static void check(InflightDescription description) throws VhostUserException {
+        int queues = description.queues();
+        int size = description.queueSize();
+        if (queues < 1 || queues > ServedDevice.MAX_QUEUES || size < 1 || size > SplitVirtqueue.MAX_SIZE) {
+            throw new VhostUserException("inflight region for " + queues + " rings of " + size);
+        }
+    }
+}
