@@ -19,7 +19,7 @@ import java.util.stream.Stream;
  * have time 0, and so these must have here.
  */
 final class ClassArchive {
-    private static final String REHEARSAL = "io.lamina.agent.Rehearsal";
+    private static final String REHEARSAL = "io.lamina.guest.Rehearsal";
 
     private final Path scratch;
     private final Path java;

@@ -43,7 +43,7 @@ final class GuestImageBuilder {
             "--enable-native-access=ALL-UNNAMED",
             "--sun-misc-unsafe-memory-access=allow");
 
-    private static final String MAIN_CLASS = "io.lamina.agent.Agent";
+    private static final String MAIN_CLASS = "io.lamina.guest.Agent";
 
     /** The first process. Whatever ends the agent ends the machine. */
     private static final String INIT = """

@@ -77,7 +77,7 @@ class ShrunkMemoryTest {
             Memfd.resize(memfd, KEPT_BYTES);
             memory.set(ValueLayout.JAVA_BYTE, 4096 + 16, (byte) 0x77);
             read(driver, memory, kick);
-            assertTrue(new Poll().readable(err, Served.WAIT_MILLIS), "the ring is said to be broken");
+            assertTrue(Poll.readable(err, Served.WAIT_MILLIS), "the ring is said to be broken");
             assertEquals(SplitDriver.NONE, driver.poll(), "nothing is published");
             assertEquals(VirtioBlk.S_OK, honestQueue.run(VirtioBlk.T_IN, 1, 4096, Served.WAIT_MILLIS));
         } finally {

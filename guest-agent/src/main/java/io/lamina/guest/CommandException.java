@@ -1,4 +1,4 @@
-package io.lamina.agent;
+package io.lamina.guest;
 
 /** A command that cannot be started, for a reason that lies in the image or its configuration. */
 final class CommandException extends Exception {

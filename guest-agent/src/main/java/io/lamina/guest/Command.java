@@ -1,7 +1,7 @@
-package io.lamina.agent;
+package io.lamina.guest;
 
 import com.google.protobuf.ByteString;
-import io.lamina.agent.Accounts.User;
+import io.lamina.guest.Accounts.User;
 import io.lamina.images.oci.ImageConfig.Execution;
 import io.lamina.linux.Spawn;
 import java.io.IOException;

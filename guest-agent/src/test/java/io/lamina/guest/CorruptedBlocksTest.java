@@ -1,4 +1,4 @@
-package io.lamina.agent;
+package io.lamina.guest;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;

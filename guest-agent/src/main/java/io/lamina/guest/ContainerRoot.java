@@ -1,4 +1,4 @@
-package io.lamina.agent;
+package io.lamina.guest;
 
 import static java.nio.file.LinkOption.NOFOLLOW_LINKS;
 

@@ -1,10 +1,10 @@
-package io.lamina.agent;
+package io.lamina.guest;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.lamina.agent.Accounts.User;
+import io.lamina.guest.Accounts.User;
 import io.lamina.linux.Credentials;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -1,4 +1,4 @@
-package io.lamina.agent;
+package io.lamina.guest;
 
 import java.io.FileInputStream;
 import java.io.FileOutputStream;

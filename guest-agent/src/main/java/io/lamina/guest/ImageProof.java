@@ -1,7 +1,7 @@
-package io.lamina.agent;
+package io.lamina.guest;
 
 import com.google.protobuf.ByteString;
-import io.lamina.agent.SystemDevices.BlockDevice;
+import io.lamina.guest.SystemDevices.BlockDevice;
 import io.lamina.agent.protocol.Integrity;
 import io.lamina.agent.protocol.Start;
 import io.lamina.images.CorruptImageException;

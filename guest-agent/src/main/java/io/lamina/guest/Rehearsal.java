@@ -1,4 +1,4 @@
-package io.lamina.agent;
+package io.lamina.guest;
 
 import com.google.protobuf.ByteString;
 import io.lamina.agent.protocol.GuestMessage;

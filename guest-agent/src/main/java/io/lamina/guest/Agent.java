@@ -1,4 +1,4 @@
-package io.lamina.agent;
+package io.lamina.guest;
 
 import io.lamina.agent.protocol.GuestMessage;
 import io.lamina.agent.protocol.HostMessage;

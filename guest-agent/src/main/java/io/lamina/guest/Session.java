@@ -1,6 +1,6 @@
-package io.lamina.agent;
+package io.lamina.guest;
 
-import io.lamina.agent.SystemDevices.BlockDevice;
+import io.lamina.guest.SystemDevices.BlockDevice;
 import io.lamina.agent.protocol.Exited;
 import io.lamina.agent.protocol.GuestHello;
 import io.lamina.agent.protocol.GuestMessage;

@@ -1,4 +1,4 @@
-package io.lamina.agent;
+package io.lamina.guest;
 
 import java.io.IOException;
 import java.nio.file.FileSystemLoopException;
