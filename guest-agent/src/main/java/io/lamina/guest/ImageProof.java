@@ -1,9 +1,9 @@
 package io.lamina.guest;
 
 import com.google.protobuf.ByteString;
-import io.lamina.guest.SystemDevices.BlockDevice;
 import io.lamina.agent.protocol.Integrity;
 import io.lamina.agent.protocol.Start;
+import io.lamina.guest.SystemDevices.BlockDevice;
 import io.lamina.images.CorruptImageException;
 import io.lamina.images.oci.Digest;
 import io.lamina.images.oci.ImageConfig;

@@ -1,6 +1,5 @@
 package io.lamina.guest;
 
-import io.lamina.guest.SystemDevices.BlockDevice;
 import io.lamina.agent.protocol.Exited;
 import io.lamina.agent.protocol.GuestHello;
 import io.lamina.agent.protocol.GuestMessage;
@@ -12,6 +11,7 @@ import io.lamina.agent.protocol.Progress;
 import io.lamina.agent.protocol.Refused;
 import io.lamina.agent.protocol.Start;
 import io.lamina.agent.protocol.Started;
+import io.lamina.guest.SystemDevices.BlockDevice;
 import io.lamina.images.verity.VerityGeometry;
 import io.lamina.linux.Clock;
 import io.lamina.linux.Errno;
