@@ -21,13 +21,16 @@ import java.util.stream.Stream;
 final class ClassArchive {
     private static final String REHEARSAL = "io.lamina.guest.Rehearsal";
 
+    /** Everything is named relative to the guest's root: the archive remembers names, and where it is built is chance. */
+    private static final String JAVA = "jre/bin/java";
+
     private final Path scratch;
-    private final Path java;
+    private final Path root;
     private final List<String> options;
 
-    private ClassArchive(Path scratch, Path java, List<String> options) {
+    private ClassArchive(Path scratch, Path root, List<String> options) {
         this.scratch = scratch;
-        this.java = java;
+        this.root = root;
         this.options = options;
     }
 
@@ -47,9 +50,8 @@ final class ClassArchive {
         }
         List<String> options = new ArrayList<>(jvmOptions);
         options.add("-cp");
-        options.add(String.join(
-                ":", classPath.stream().map(jar -> root.resolve(jar).toString()).toList()));
-        ClassArchive archive = new ClassArchive(scratch, root.resolve("jre/bin/java"), options);
+        options.add(String.join(":", classPath));
+        ClassArchive archive = new ClassArchive(scratch, root, options);
         Path target = scratch.resolve("agent.jsa");
         archive.dump(archive.rehearse(), target);
         return target;
@@ -58,15 +60,15 @@ final class ClassArchive {
     /** The classes that a rehearsal used, in an order that does not depend on the threads of that run. */
     private Path rehearse() throws IOException, InterruptedException {
         Path used = scratch.resolve("classes.used");
-        List<String> command =
-                new ArrayList<>(List.of(java.toString(), "-Xshare:off", "-XX:DumpLoadedClassList=" + used));
+        List<String> command = new ArrayList<>(List.of(JAVA, "-Xshare:off", "-XX:DumpLoadedClassList=" + used));
         command.addAll(options);
         command.add(REHEARSAL);
         command.add(Files.createDirectory(scratch.resolve("rehearsal")).toString());
-        String _ = Tool.run(scratch, command);
+        String _ = Tool.run(root, command);
         TreeSet<String> sorted = new TreeSet<>();
         for (String line : Files.readAllLines(used, StandardCharsets.UTF_8)) {
-            if (!line.startsWith("#")) {
+            // "@cp" is what of a constant pool was used, which depends on the key of the moment and on timing.
+            if (!line.startsWith("#") && !line.startsWith("@cp ")) {
                 sorted.add(line.replaceFirst(" id: [0-9]+$", ""));
             }
         }
@@ -74,12 +76,9 @@ final class ClassArchive {
     }
 
     private void dump(Path classes, Path target) throws IOException, InterruptedException {
-        List<String> command = new ArrayList<>(List.of(
-                java.toString(),
-                "-Xshare:dump",
-                "-XX:SharedClassListFile=" + classes,
-                "-XX:SharedArchiveFile=" + target));
+        List<String> command = new ArrayList<>(
+                List.of(JAVA, "-Xshare:dump", "-XX:SharedClassListFile=" + classes, "-XX:SharedArchiveFile=" + target));
         command.addAll(options);
-        String _ = Tool.run(scratch, command);
+        String _ = Tool.run(root, command);
     }
 }
