@@ -13,7 +13,7 @@ packages_for() {
     build)      echo maven ;;
     run)        echo qemu-system-x86 kmod xz-utils ;;
     quickstart) echo qemu-system-x86 kmod xz-utils umoci ;;
-    test)       echo qemu-system-x86 kmod xz-utils umoci skopeo qemu-utils erofs-utils cryptsetup-bin openssl attr acl libcap2-bin ;;
+    test)       echo qemu-system-x86 busybox-static kmod xz-utils umoci skopeo qemu-utils erofs-utils cryptsetup-bin openssl attr acl libcap2-bin ;;
   esac
 }
 

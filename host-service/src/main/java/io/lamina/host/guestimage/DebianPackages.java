@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
 
 /**
  * The Debian packages that a guest image is made of, downloaded with apt and never installed. Lists and cache of apt are
@@ -15,7 +16,6 @@ public final class DebianPackages {
     private static final String KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
     private static final String MIRROR = "http://deb.debian.org/debian";
     private static final String COMPLETE = "complete";
-    private static final String RELEASE = "bookworm";
 
     /** Its one dependency is the kernel itself, whose name has the version. */
     private static final String KERNEL_META_PACKAGE = "linux-image-cloud-amd64";
@@ -28,7 +28,7 @@ public final class DebianPackages {
     }
 
     /**
-     * Downloads the kernel (6.12 of bookworm-backports), busybox-static and libc6, signatures checked by apt.
+     * Downloads the kernel, busybox-static and libc6, signatures checked by apt.
      *
      * @throws IOException if apt fails; the message has what it said
      */
@@ -36,13 +36,12 @@ public final class DebianPackages {
         for (String name : List.of("apt/lists/partial", "apt/cache/archives/partial", "debs")) {
             Files.createDirectories(directory.resolve(name));
         }
-        String signed = "deb [signed-by=" + KEYRING + "] ";
-        Files.writeString(
-                directory.resolve("apt/sources.list"),
-                signed + MIRROR + " " + RELEASE + " main\n"
-                        + signed + MIRROR + " " + RELEASE + "-updates main\n"
-                        + signed + MIRROR + "-security " + RELEASE + "-security main\n"
-                        + signed + MIRROR + " " + RELEASE + "-backports main\n");
+        DebianRelease release = DebianRelease.ofThisMachine();
+        String lines = release.suites().stream()
+                .map(suite -> "deb [signed-by=" + KEYRING + "] " + MIRROR
+                        + (suite.endsWith("-security") ? "-security " : " ") + suite + " main\n")
+                .collect(Collectors.joining());
+        Files.writeString(directory.resolve("apt/sources.list"), lines);
         apt("update");
         String kernel = kernelPackage();
         Files.deleteIfExists(debs().resolve(COMPLETE));
@@ -51,9 +50,7 @@ public final class DebianPackages {
                 Files.delete(deb);
             }
         }
-        apt("download", kernel);
-        apt("download", "busybox-static");
-        apt("download", "libc6");
+        apt("download", kernel, "busybox-static", "libc6");
         Files.createFile(debs().resolve(COMPLETE));
     }
 
@@ -104,14 +101,14 @@ public final class DebianPackages {
         String _ = Tool.run(debs(), command);
     }
 
-    private List<String> options() {
+    private List<String> options() throws IOException {
         Path apt = directory.resolve("apt");
         return List.of(
                 "-o", "Dir::Etc::sourcelist=" + apt.resolve("sources.list"),
                 "-o", "Dir::Etc::sourceparts=/dev/null",
                 "-o", "Dir::State::lists=" + apt.resolve("lists"),
                 "-o", "Dir::Cache=" + apt.resolve("cache"),
-                "-o", "APT::Default-Release=" + RELEASE + "-backports",
+                "-o", "APT::Default-Release=" + DebianRelease.ofThisMachine().kernelSuite(),
                 "-o", "APT::Sandbox::User=root");
     }
 }

@@ -31,6 +31,9 @@ public final class ImageRun {
     /** Exit status: Lamina or the machine failed. */
     public static final int STATUS_LAMINA = 125;
 
+    private static final int STATUS_CANNOT_RUN = 126;
+    private static final int STATUS_NOT_FOUND = 127;
+
     private static final Path QEMU = Path.of("/usr/bin/qemu-system-x86_64");
     private static final int IMAGE_FD = 10;
     private static final int AGENT_FD = 11;
@@ -143,16 +146,17 @@ public final class ImageRun {
                             return status;
                         },
                         code -> "the command's exit status was " + code);
+                if (!failure.isEmpty()) {
+                    System.err.println("lamina: " + failure);
+                }
                 if (!corrupted.isEmpty()) {
                     System.err.println(
                             "lamina: the guest read corrupted data: block" + (corrupted.size() > 1 ? "s " : " ")
                                     + corrupted + " of the device; the run has failed whatever the command made of it");
-                    yield STATUS_INTEGRITY;
                 }
-                if (!failure.isEmpty()) {
-                    System.err.println("lamina: " + failure);
-                }
-                yield status;
+                // The agent names no failure of a command that ran, but for what dm-verity found.
+                boolean ran = status != STATUS_CANNOT_RUN && status != STATUS_NOT_FOUND;
+                yield corrupted.isEmpty() && (failure.isEmpty() || !ran) ? status : STATUS_INTEGRITY;
             }
             case AgentSession.Ending.RefusedImage(String check, String expected, String found) -> {
                 System.err.println("lamina: the guest refused the image at its check \"" + check + "\": expected "
