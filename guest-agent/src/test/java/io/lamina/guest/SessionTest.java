@@ -215,6 +215,6 @@ class SessionTest {
                         List.of(new ImageStatement.Layer(digest, 128, digest))),
                 new ImageStatement.VerityTable(VerityGeometry.STANDARD, 256, 256, digest),
                 UpperLayer.MEMORY,
-                Validity.UNLIMITED);
+                Validity.ALWAYS);
     }
 }
