@@ -92,7 +92,7 @@ public final class BlobOutput {
     }
 
     void putByte(int value) throws IOException {
-        int at = room(Byte.BYTES); // before the buffer is looked at, since room may exchange it
+        int at = room(Byte.BYTES); // before the buffer is named, since it may be exchanged
         buffer[at] = (byte) value;
         used += Byte.BYTES;
     }
