@@ -46,6 +46,14 @@ final class MergeMatchesOverlayfsTest {
         judge(stacks(FIRST_SEED, Math.ceilDiv(STACKS, 4)), Format.TAR_INDEX);
     }
 
+    /** File data ends where a writer's buffer of a mebibyte may end, so that metadata goes over its end. */
+    @Test
+    void layersLongerThanBuffersMergeAsOverlayfsMergesThem() throws Exception {
+        judge(
+                stacks(FIRST_SEED, 24).map(stack -> stack.withDataOf((1 << 20) - (int) (stack.seed() % 6) * 4096)),
+                Format.PLAIN);
+    }
+
     @Test
     void twoHundredLayersMergeAsOverlayfsMergesThem() throws Exception {
         judge(Stream.of(LayerStacks.generate(FIRST_SEED, Judge.OVERLAYFS, 200)), Format.PLAIN);
