@@ -92,22 +92,26 @@ public final class BlobOutput {
     }
 
     void putByte(int value) throws IOException {
-        buffer[room(Byte.BYTES)] = (byte) value;
+        int at = room(Byte.BYTES); // before the buffer is named, since it may be exchanged
+        buffer[at] = (byte) value;
         used += Byte.BYTES;
     }
 
     void putShort(int value) throws IOException {
-        SHORT.set(buffer, room(Short.BYTES), (short) value);
+        int at = room(Short.BYTES);
+        SHORT.set(buffer, at, (short) value);
         used += Short.BYTES;
     }
 
     void putInt(int value) throws IOException {
-        INT.set(buffer, room(Integer.BYTES), value);
+        int at = room(Integer.BYTES);
+        INT.set(buffer, at, value);
         used += Integer.BYTES;
     }
 
     void putLong(long value) throws IOException {
-        LONG.set(buffer, room(Long.BYTES), value);
+        int at = room(Long.BYTES);
+        LONG.set(buffer, at, value);
         used += Long.BYTES;
     }
 

@@ -92,4 +92,77 @@ public sealed interface Content {
             }
         }
     }
+
+    /** Reads bytes that are carried from one image to another. */
+    @FunctionalInterface
+    interface Tail {
+        /** The bytes, as many as the content says. */
+        byte[] read() throws IOException;
+    }
+
+    /**
+     * A regular file of another image whose whole blocks stay where they are and whose tail lies in that image's
+     * metadata, from where it is carried into this one's.
+     */
+    final class Tailed implements Content {
+        private final long sizeBytes;
+        private final int deviceId;
+        private final long startBlock;
+        private final Tail tail;
+
+        /**
+         * @param sizeBytes of the file, no multiple of the block size
+         * @param deviceId where the whole blocks are
+         * @param startBlock the first of them, within the device; 0 if there are none
+         * @param tail gives the bytes behind the last whole block
+         */
+        public Tailed(long sizeBytes, int deviceId, long startBlock, Tail tail) {
+            this.sizeBytes = sizeBytes;
+            this.deviceId = deviceId;
+            this.startBlock = startBlock;
+            this.tail = tail;
+        }
+
+        long sizeBytes() {
+            return sizeBytes;
+        }
+
+        int deviceId() {
+            return deviceId;
+        }
+
+        long startBlock() {
+            return startBlock;
+        }
+
+        /** Whole blocks, none of which the metadata holds. */
+        long wholeBlocks(int blockBits) {
+            return sizeBytes >> blockBits;
+        }
+
+        /** log2 of the chunks, in blocks, that cover all whole blocks exactly, for a tail that gets a block of its own. */
+        int chunkBlockBits(int blockBits) {
+            long blocks = wholeBlocks(blockBits);
+            return blocks == 0 ? 0 : Math.min(Long.numberOfTrailingZeros(blocks), ChunkIndex.MAX_CHUNK_BLOCK_BITS);
+        }
+
+        /** Chunks of that size, the tail's among them. */
+        int chunkCount(int blockBits) {
+            return Math.toIntExact((wholeBlocks(blockBits) >> chunkBlockBits(blockBits)) + 1);
+        }
+
+        void writeTail(BlobOutput out) throws IOException {
+            byte[] bytes = tail.read();
+            out.put(bytes, 0, bytes.length);
+        }
+
+        /** Writes the chunks; {@code tailBlock} of this image holds the tail. */
+        void writeChunks(BlobOutput out, int blockBits, long tailBlock) throws IOException {
+            int last = chunkCount(blockBits) - 1;
+            for (int i = 0; i < last; i++) {
+                out.putLong(ChunkIndex.of(deviceId, startBlock + ((long) i << chunkBlockBits(blockBits))));
+            }
+            out.putLong(ChunkIndex.of(0, tailBlock));
+        }
+    }
 }

@@ -156,6 +156,14 @@ public final class ErofsImage {
         return new FileReader(this, source, sourceBytes).read(file, offsetBytes, into);
     }
 
+    /** The bytes of a regular file that lie in the metadata, behind its last whole block. */
+    public byte[] inlineTail(Inode file) throws IOException {
+        byte[] tail =
+                new byte[(int) (file.data().sizeBytes() & (superblock.areas().blockSizeBytes() - 1))];
+        bytes.copy(inlineTailByte(file), tail, 0, tail.length);
+        return tail;
+    }
+
     /** Where block {@code number} of a directory or symbolic link starts, with {@code length} bytes inside the image. */
     long flatContentByte(Inode inode, long number, int length) throws IOException {
         int blockBits = superblock.areas().blockBits();

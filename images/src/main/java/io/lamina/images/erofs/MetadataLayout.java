@@ -210,10 +210,20 @@ public final class MetadataLayout {
         inode.setNid(Math.toIntExact(inodeAreaBytes / Inode.NID_BYTES));
         byPosition.add(inode);
         long end = inodeAreaBytes + headBytes(inode) + tailBytes(inode);
-        if (inode.content() instanceof Content.Chunks chunks) {
-            end = roundUp(end, ChunkIndex.BYTES) + (long) chunks.count() * ChunkIndex.BYTES;
+        int chunks = chunkCount(inode);
+        if (chunks > 0) {
+            end = roundUp(end, ChunkIndex.BYTES) + (long) chunks * ChunkIndex.BYTES;
         }
         inodeAreaBytes = roundUp(end, Inode.NID_BYTES);
+    }
+
+    /** Chunk indexes behind the inode. */
+    int chunkCount(TreeInode inode) {
+        return switch (inode.content()) {
+            case Content.Chunks chunks -> chunks.count();
+            case Content.Tailed tailed when tailBytes(inode) == 0 -> tailed.chunkCount(blockBits);
+            case Content.Tailed _, Content.Entries _, Content.Target _, Content.Device _, Content.Nothing _ -> 0;
+        };
     }
 
     XattrBody xattrs(TreeInode inode) {
@@ -231,13 +241,18 @@ public final class MetadataLayout {
             case Content.Entries entries -> entries.directory().sizeBytes(blockSizeBytes);
             case Content.Target target -> target.length();
             case Content.Chunks chunks -> chunks.sizeBytes();
+            case Content.Tailed tailed -> tailed.sizeBytes();
             case Content.Device _, Content.Nothing _ -> 0;
         };
     }
 
     /** Bytes of contents right behind the inode and its attributes; they must not cross a block. */
     int tailBytes(TreeInode inode) {
-        if (!(inode.content() instanceof Content.Entries || inode.content() instanceof Content.Target)) {
+        boolean hasTail = switch (inode.content()) {
+            case Content.Entries _, Content.Target _, Content.Tailed _ -> true;
+            case Content.Chunks _, Content.Device _, Content.Nothing _ -> false;
+        };
+        if (!hasTail) {
             return 0;
         }
         int tail = (int) (sizeBytes(inode) & (blockSizeBytes - 1));
@@ -250,6 +265,7 @@ public final class MetadataLayout {
     private long blocksOfContent(TreeInode inode) {
         return switch (inode.content()) {
             case Content.Entries _, Content.Target _ -> toBlocks(sizeBytes(inode) - tailBytes(inode));
+            case Content.Tailed _ -> tailBytes(inode) == 0 ? 1 : 0;
             case Content.Chunks _, Content.Device _, Content.Nothing _ -> 0;
         };
     }

@@ -8,10 +8,12 @@ import java.util.UUID;
 public final class MetadataWriter {
     private final MetadataLayout layout;
     private final BlobOutput out;
+    private final List<DeviceSlot> devices;
     private final int blockSizeBytes;
 
-    private MetadataWriter(MetadataLayout layout, BlobOutput out) {
+    private MetadataWriter(MetadataLayout layout, BlobOutput out, List<DeviceSlot> devices) {
         this.layout = layout;
+        this.devices = devices;
         this.out = out;
         this.blockSizeBytes = layout.blockSizeBytes();
     }
@@ -32,10 +34,10 @@ public final class MetadataWriter {
      */
     public static long finish(MetadataLayout layout, BlobOutput out, List<DeviceSlot> devices, UUID uuid)
             throws IOException {
-        MetadataWriter writer = new MetadataWriter(layout, out);
+        MetadataWriter writer = new MetadataWriter(layout, out, devices);
         writer.writeContents();
         writer.writeInodes();
-        return writer.writeHead(devices, uuid);
+        return writer.writeHead(uuid);
     }
 
     private void writeContents() throws IOException {
@@ -46,6 +48,12 @@ public final class MetadataWriter {
                 case Content.Target target -> {
                     target.write(out, 0, target.length() - layout.tailBytes(inode));
                     out.padBlock();
+                }
+                case Content.Tailed tailed -> {
+                    if (layout.tailBytes(inode) == 0) {
+                        tailed.writeTail(out);
+                        out.padBlock();
+                    }
                 }
                 case Content.Chunks _, Content.Device _, Content.Nothing _ -> {}
             }
@@ -93,10 +101,23 @@ public final class MetadataWriter {
                 dataLayout = Inode.Layout.CHUNK_BASED;
                 yield chunks.chunkBlockBits() | ChunkIndex.FORMAT_INDEXES;
             }
+            case Content.Tailed tailed when tail > 0 -> tailedAddress(tailed);
+            case Content.Tailed tailed -> {
+                dataLayout = Inode.Layout.CHUNK_BASED;
+                yield tailed.chunkBlockBits(layout.blockBits()) | ChunkIndex.FORMAT_INDEXES;
+            }
             case Content.Device device -> device.number();
             case Content.Nothing _ -> Inode.NO_BLOCK;
         };
         return new Inode.Fields(inode.extended(), xattrs.icount(), dataLayout, size, address);
+    }
+
+    /** Contiguous data has no device id: its address counts in the flattened space. */
+    private int tailedAddress(Content.Tailed tailed) {
+        if (tailed.wholeBlocks(layout.blockBits()) == 0) {
+            return Inode.NO_BLOCK;
+        }
+        return (int) (devices.get(tailed.deviceId() - 1).uniaddrBlock() + tailed.startBlock());
     }
 
     private void writeTail(TreeInode inode) throws IOException {
@@ -114,6 +135,11 @@ public final class MetadataWriter {
                 DirentBlocks.write(out, directory, from, to);
             }
             case Content.Target target when tail > 0 -> target.write(out, target.length() - tail, tail);
+            case Content.Tailed tailed when tail > 0 -> tailed.writeTail(out);
+            case Content.Tailed tailed -> {
+                out.putZeroes(-out.positionBytes() & (ChunkIndex.BYTES - 1));
+                tailed.writeChunks(out, layout.blockBits(), inode.contentBlock());
+            }
             case Content.Chunks chunks -> {
                 out.putZeroes(-out.positionBytes() & (ChunkIndex.BYTES - 1));
                 chunks.write(out);
@@ -122,7 +148,7 @@ public final class MetadataWriter {
         }
     }
 
-    private long writeHead(List<DeviceSlot> devices, UUID uuid) throws IOException {
+    private long writeHead(UUID uuid) throws IOException {
         byte[] head = new byte[headBytes(layout.blockBits(), devices.size())];
         int slot = Superblock.START_BYTE + Superblock.BYTES;
         Superblock.Devices table = devices.isEmpty()

@@ -26,13 +26,19 @@ public final class WalkBudget {
         long bytes = inode.place().endByte() - inode.place().startByte();
         switch (inode.type()) {
             case SYMLINK -> bytes += inode.data().sizeBytes();
-            case REGULAR ->
-                bytes += inode.data().layout() == Inode.Layout.CHUNK_BASED
-                        ? image.chunks(inode).arrayBytes()
-                        : 0;
+            case REGULAR -> bytes += regularBytes(inode);
             case DIRECTORY, CHARACTER_DEVICE, BLOCK_DEVICE, FIFO, SOCKET -> {}
         }
         spend(inode, bytes);
+    }
+
+    private long regularBytes(Inode inode) throws IOException {
+        return switch (inode.data().layout()) {
+            case CHUNK_BASED -> image.chunks(inode).arrayBytes();
+            case FLAT_INLINE ->
+                inode.data().sizeBytes() & (image.superblock().areas().blockSizeBytes() - 1);
+            case FLAT_PLAIN, COMPRESSED_FULL, COMPRESSED_COMPACT -> 0;
+        };
     }
 
     void spend(Inode inode, long bytes) throws CorruptImageException {

@@ -111,7 +111,7 @@ final class MergeLayer {
 
     private Content content(Inode inode) throws IOException {
         return switch (inode.type()) {
-            case REGULAR -> inode.data().sizeBytes() == 0 ? Content.Nothing.INSTANCE : chunks(image.chunks(inode));
+            case REGULAR -> inode.data().sizeBytes() == 0 ? Content.Nothing.INSTANCE : regular(inode);
             case SYMLINK -> new Content.Target(image.symlinkTarget(inode));
             case CHARACTER_DEVICE, BLOCK_DEVICE ->
                 new Content.Device(inode.data().address());
@@ -119,6 +119,30 @@ final class MergeLayer {
             case DIRECTORY ->
                 throw new IllegalArgumentException("inode " + inode.place().nid() + " is a directory");
         };
+    }
+
+    private Content regular(Inode inode) throws IOException {
+        if (inode.data().layout() != Inode.Layout.FLAT_INLINE) {
+            return chunks(image.chunks(inode));
+        }
+        int blockBits = image.superblock().areas().blockBits();
+        long size = inode.data().sizeBytes();
+        long blocks = size >> blockBits;
+        if (size == blocks << blockBits) {
+            throw image.corrupt(inode, "inline data without a tail, " + size + " bytes");
+        }
+        long start = blocks == 0 ? 0 : inode.data().startBlock();
+        checkBlocks(inode, data.ownDeviceId(), start, blocks);
+        return new Content.Tailed(size, deviceId, start, () -> image.inlineTail(inode));
+    }
+
+    private void checkBlocks(Inode inode, int ownDeviceId, long start, long blocks) throws IOException {
+        if (ownDeviceId != data.ownDeviceId() || blocks > data.blocks() || start > data.blocks() - blocks) {
+            throw image.corrupt(
+                    inode,
+                    blocks + " blocks from block " + start + " of device " + ownDeviceId + " on are not among the "
+                            + data.blocks() + " blocks of device " + data.ownDeviceId());
+        }
     }
 
     private Content chunks(ChunkMap map) throws IOException {
@@ -130,12 +154,7 @@ final class MergeLayer {
                 continue;
             }
             long start = ChunkIndex.startBlock(index);
-            if (ChunkIndex.deviceId(index) != data.ownDeviceId() || start + map.blocks(i) > data.blocks()) {
-                throw image.corrupt(
-                        map.inode(),
-                        "chunk " + i + " at block " + start + " of device " + ChunkIndex.deviceId(index)
-                                + " is not among the " + data.blocks() + " blocks of device " + data.ownDeviceId());
-            }
+            checkBlocks(map.inode(), ChunkIndex.deviceId(index), start, map.blocks(i));
             indexes[i] = ChunkIndex.of(deviceId, start);
         }
         return new Content.Chunks(map.inode().data().sizeBytes(), map.chunkBlockBits(), indexes);
