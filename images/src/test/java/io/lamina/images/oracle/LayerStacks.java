@@ -14,8 +14,8 @@ import java.util.function.Predicate;
 
 /**
  * Makes random stacks of layers that act on each other: few names, so that layers meet in them; everything that OCI
- * layers may hold; and only what has one meaning. Paths through a lower layer's symbolic link are left out: only who
- * unpacks onto the layers below can follow it.
+ * layers may hold; and only what has one meaning.
+ *
  *
  */
 public final class LayerStacks {
@@ -23,7 +23,10 @@ public final class LayerStacks {
     public enum Judge {
         /** overlayfs over converted layers: anything. */
         OVERLAYFS,
-        /** umoci: without what it treats by its own rules, such as whiteouts of names that the same layer has. */
+        /**
+         * umoci: without what it treats by its own rules, such as whiteouts of names that the same layer has; but with
+         * paths through symbolic links of lower layers, which overlayfs cannot follow.
+         */
         UMOCI
     }
 
@@ -43,6 +46,8 @@ public final class LayerStacks {
 
     private final Set<String> hidden = new HashSet<>();
     private final Set<String> opaque = new HashSet<>();
+    /** Lower layers' symbolic links that a path of this layer goes through, and where such paths really lead. */
+    private final Set<String> followed = new HashSet<>();
 
     private LayerStacks(long seed, Judge judge) {
         this.random = new SplittableRandom(seed);
@@ -81,6 +86,7 @@ public final class LayerStacks {
 
         hidden.clear();
         opaque.clear();
+        followed.clear();
         if (random.nextInt(2) == 0) {
             add("", new Body.Directory());
         }
@@ -191,6 +197,13 @@ public final class LayerStacks {
         if (!usable(path, body)) {
             return;
         }
+        String link = judge == Judge.UMOCI && random.nextInt(4) == 0 ? lowerLinkTo(path, body) : null;
+        if (link != null) {
+            followed.add(path);
+            followed.add(link);
+            addThrough(link, path, body);
+            return;
+        }
         parents(path);
         if (body instanceof Body.HardLink(String target, String _) && !present.containsKey(target)) {
             return;
@@ -208,7 +221,7 @@ public final class LayerStacks {
         if (!directory && directories.contains(path) && (judge == Judge.UMOCI || random.nextInt(4) != 0)) {
             return false;
         }
-        if (judge == Judge.UMOCI && hidden.contains(path)) {
+        if (judge == Judge.UMOCI && (hidden.contains(path) || followed.contains(path))) {
             return false;
         }
         return usableParents(path, false);
@@ -228,7 +241,10 @@ public final class LayerStacks {
                 case Body.SymbolicLink _ -> false;
                 default -> judge == Judge.OVERLAYFS && !mustExist;
             };
-            if (present.containsKey(ancestor) || !fits || (judge == Judge.UMOCI && hidden.contains(ancestor))) {
+            if (present.containsKey(ancestor)
+                    || !fits
+                    || (judge == Judge.UMOCI && hidden.contains(ancestor))
+                    || followed.contains(ancestor)) {
                 return false;
             }
         }
@@ -248,6 +264,42 @@ public final class LayerStacks {
             }
             directories.add(ancestor);
         }
+    }
+
+    /** A symbolic link of the layers below through which {@code path} can be reached, or {@code null}. */
+    private String lowerLinkTo(String path, Body body) {
+        if (!(body instanceof Body.File) || present.containsKey(path) || below.at(path) instanceof Body.Directory) {
+            return null;
+        }
+        for (String link : below.paths()) {
+            if (below.at(link) instanceof Body.SymbolicLink(String target)
+                    && !target.contains("/")
+                    && !target.startsWith(".")
+                    && !present.containsKey(link)
+                    && !directories.contains(link)
+                    && !hidden.contains(link)
+                    && opaque.stream().noneMatch(above(link))) {
+                String directory = child(parentOf(link), target);
+                boolean inLower = below.at(parentOf(path)) instanceof Body.Directory;
+                if (inLower
+                        && path.startsWith(directory + "/")
+                        && opaque.stream().noneMatch(above(path))) {
+                    return link;
+                }
+            }
+        }
+        return null;
+    }
+
+    /** Adds a file by a path that the layer itself does not explain: its directories are links of the layers below. */
+    private void addThrough(String link, String path, Body body) {
+        String directory = child(parentOf(link), ((Body.SymbolicLink) below.at(link)).target());
+        for (int slash = path.indexOf('/'); slash >= 0; slash = path.indexOf('/', slash + 1)) {
+            directories.add(path.substring(0, slash));
+        }
+        Attributes attributes = parts.attributes(body);
+        String written = parts.written(prefix, link + path.substring(directory.length()), body);
+        entries.add(new LayerEntry(path, written, attributes, body, parts.encoding(body, attributes)));
     }
 
     private void add(String path, Body body) {
@@ -303,7 +355,8 @@ public final class LayerStacks {
         if (name.length() > 255) {
             return;
         }
-        if (judge == Judge.UMOCI && (present.containsKey(path) || directories.contains(path))) {
+        if (judge == Judge.UMOCI
+                && (present.containsKey(path) || directories.contains(path) || followed.contains(path))) {
             return;
         }
         if (judge == Judge.OVERLAYFS && present.keySet().stream().anyMatch(other -> isBelowFile(path, other))) {
@@ -328,7 +381,8 @@ public final class LayerStacks {
         }
         // umoci empties directories below as well, and leaves them with the time of that.
         boolean usedBelow = directories.stream().anyMatch(other -> above(other).test(directory));
-        if (judge == Judge.UMOCI && usedBelow) {
+        if (judge == Judge.UMOCI
+                && (usedBelow || followed.stream().anyMatch(path -> above(path).test(directory)))) {
             return;
         }
         if (usableParents(child(directory, "x"), judge == Judge.UMOCI)) {
