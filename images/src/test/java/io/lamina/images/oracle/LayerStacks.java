@@ -38,6 +38,8 @@ public final class LayerStacks {
     private final double explicitParents;
     private final String prefix;
     private final ExpectedTree below = new ExpectedTree();
+    /** Links that a layer's paths went through stay: the merge does not know yet how to take one away by itself. */
+    private final Set<String> everFollowed = new HashSet<>();
 
     // The layer that is being made.
     private final List<LayerEntry> entries = new ArrayList<>();
@@ -99,6 +101,14 @@ public final class LayerStacks {
     }
 
     private void step() {
+        if (judge == Judge.UMOCI && random.nextInt(5) == 0) {
+            if (random.nextBoolean()) {
+                linkToDirectory();
+            } else {
+                useLowerLink();
+            }
+            return;
+        }
         int dice = random.nextInt(100);
         if (dice < 30) {
             create(newPath(), parts.file());
@@ -201,6 +211,7 @@ public final class LayerStacks {
         if (link != null) {
             followed.add(path);
             followed.add(link);
+            everFollowed.add(link);
             addThrough(link, path, body);
             return;
         }
@@ -221,7 +232,7 @@ public final class LayerStacks {
         if (!directory && directories.contains(path) && (judge == Judge.UMOCI || random.nextInt(4) != 0)) {
             return false;
         }
-        if (judge == Judge.UMOCI && (hidden.contains(path) || followed.contains(path))) {
+        if (judge == Judge.UMOCI && (hidden.contains(path) || followed.contains(path) || everFollowed.contains(path))) {
             return false;
         }
         return usableParents(path, false);
@@ -263,6 +274,39 @@ public final class LayerStacks {
                 add(ancestor, new Body.Directory());
             }
             directories.add(ancestor);
+        }
+    }
+
+    private void linkToDirectory() {
+        String directory = parent();
+        if (!directory.isEmpty()) {
+            String name = directory.substring(directory.lastIndexOf('/') + 1);
+            create(child(parentOf(directory), parts.name()), new Body.SymbolicLink(name));
+        }
+    }
+
+    private void useLowerLink() {
+        List<String> targets = below.paths().stream()
+                .filter(link -> below.at(link) instanceof Body.SymbolicLink(String target)
+                        && !target.contains("/")
+                        && below.at(child(parentOf(link), target)) instanceof Body.Directory)
+                .map(link -> child(parentOf(link), ((Body.SymbolicLink) below.at(link)).target()))
+                .toList();
+        if (targets.isEmpty()) {
+            return;
+        }
+        String directory = targets.get(random.nextInt(targets.size()));
+        List<String> inside = below.directories().stream()
+                .filter(other -> other.equals(directory) || other.startsWith(directory + "/"))
+                .toList();
+        String path = child(inside.get(random.nextInt(inside.size())), parts.name());
+        Body body = parts.file();
+        String link = usable(path, body) ? lowerLinkTo(path, body) : null;
+        if (link != null) {
+            followed.add(path);
+            followed.add(link);
+            everFollowed.add(link);
+            addThrough(link, path, body);
         }
     }
 
@@ -356,7 +400,10 @@ public final class LayerStacks {
             return;
         }
         if (judge == Judge.UMOCI
-                && (present.containsKey(path) || directories.contains(path) || followed.contains(path))) {
+                && (present.containsKey(path)
+                        || directories.contains(path)
+                        || followed.contains(path)
+                        || everFollowed.contains(path))) {
             return;
         }
         if (judge == Judge.OVERLAYFS && present.keySet().stream().anyMatch(other -> isBelowFile(path, other))) {
