@@ -1,9 +1,16 @@
 package io.lamina.images.oracle;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+
+import io.lamina.images.oracle.LayerEntry.Attributes;
+import io.lamina.images.oracle.LayerEntry.Body;
+import io.lamina.images.oracle.LayerEntry.Encoding;
+import io.lamina.linux.FileStatus.Timestamp;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Set;
+import java.util.SplittableRandom;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
@@ -119,5 +126,29 @@ public record LayerStack(long seed, List<List<LayerEntry>> layers) {
                 layers.stream()
                         .map(layer -> layer.stream().map(LayerEntry::dense).toList())
                         .toList());
+    }
+
+    /**
+     * The same stack with one more file in each layer, at its start, that makes each layer's file data about
+     * {@code bytes} long: what a writer keeps in its buffers is not enough then.
+     */
+    public LayerStack withDataOf(int bytes) {
+        return new LayerStack(
+                seed, layers.stream().map(layer -> withDataOf(bytes, layer)).toList());
+    }
+
+    private static List<LayerEntry> withDataOf(int bytes, List<LayerEntry> layer) {
+        int data = layer.stream()
+                .mapToInt(entry ->
+                        entry.body() instanceof Body.File(String content) ? (content.length() + 4095) & ~4095 : 0)
+                .sum();
+        byte[] content = new byte[Math.floorMod(bytes - data, bytes)];
+        new SplittableRandom(bytes).nextBytes(content);
+        Attributes attributes = new Attributes(0600, 0, 0, new Timestamp(1, 0), Collections.emptySortedMap());
+        Body body = new Body.File(new String(content, ISO_8859_1));
+        List<LayerEntry> longer = new ArrayList<>();
+        longer.add(new LayerEntry("bulk", "bulk", attributes, body, Encoding.PLAIN));
+        longer.addAll(layer);
+        return longer;
     }
 }

@@ -14,8 +14,8 @@ import java.util.function.Predicate;
 
 /**
  * Makes random stacks of layers that act on each other: few names, so that layers meet in them; everything that OCI
- * layers may hold; and only what has one meaning. Paths through a lower layer's symbolic link are left out: only who
- * unpacks onto the layers below can follow it.
+ * layers may hold; and only what has one meaning.
+ *
  *
  */
 public final class LayerStacks {
@@ -23,7 +23,10 @@ public final class LayerStacks {
     public enum Judge {
         /** overlayfs over converted layers: anything. */
         OVERLAYFS,
-        /** umoci: without what it treats by its own rules, such as whiteouts of names that the same layer has. */
+        /**
+         * umoci: without what it treats by its own rules, such as whiteouts of names that the same layer has; but with
+         * paths through symbolic links of lower layers, which overlayfs cannot follow.
+         */
         UMOCI
     }
 
@@ -35,6 +38,8 @@ public final class LayerStacks {
     private final double explicitParents;
     private final String prefix;
     private final ExpectedTree below = new ExpectedTree();
+    /** Links that a layer's paths went through stay: the merge does not know yet how to take one away by itself. */
+    private final Set<String> everFollowed = new HashSet<>();
 
     // The layer that is being made.
     private final List<LayerEntry> entries = new ArrayList<>();
@@ -43,6 +48,8 @@ public final class LayerStacks {
 
     private final Set<String> hidden = new HashSet<>();
     private final Set<String> opaque = new HashSet<>();
+    /** Lower layers' symbolic links that a path of this layer goes through, and where such paths really lead. */
+    private final Set<String> followed = new HashSet<>();
 
     private LayerStacks(long seed, Judge judge) {
         this.random = new SplittableRandom(seed);
@@ -81,6 +88,7 @@ public final class LayerStacks {
 
         hidden.clear();
         opaque.clear();
+        followed.clear();
         if (random.nextInt(2) == 0) {
             add("", new Body.Directory());
         }
@@ -93,6 +101,14 @@ public final class LayerStacks {
     }
 
     private void step() {
+        if (judge == Judge.UMOCI && random.nextInt(5) == 0) {
+            if (random.nextBoolean()) {
+                linkToDirectory();
+            } else {
+                useLowerLink();
+            }
+            return;
+        }
         int dice = random.nextInt(100);
         if (dice < 30) {
             create(newPath(), parts.file());
@@ -191,6 +207,14 @@ public final class LayerStacks {
         if (!usable(path, body)) {
             return;
         }
+        String link = judge == Judge.UMOCI && random.nextInt(4) == 0 ? lowerLinkTo(path, body) : null;
+        if (link != null) {
+            followed.add(path);
+            followed.add(link);
+            everFollowed.add(link);
+            addThrough(link, path, body);
+            return;
+        }
         parents(path);
         if (body instanceof Body.HardLink(String target, String _) && !present.containsKey(target)) {
             return;
@@ -208,7 +232,7 @@ public final class LayerStacks {
         if (!directory && directories.contains(path) && (judge == Judge.UMOCI || random.nextInt(4) != 0)) {
             return false;
         }
-        if (judge == Judge.UMOCI && hidden.contains(path)) {
+        if (judge == Judge.UMOCI && (hidden.contains(path) || followed.contains(path) || everFollowed.contains(path))) {
             return false;
         }
         return usableParents(path, false);
@@ -228,7 +252,10 @@ public final class LayerStacks {
                 case Body.SymbolicLink _ -> false;
                 default -> judge == Judge.OVERLAYFS && !mustExist;
             };
-            if (present.containsKey(ancestor) || !fits || (judge == Judge.UMOCI && hidden.contains(ancestor))) {
+            if (present.containsKey(ancestor)
+                    || !fits
+                    || (judge == Judge.UMOCI && hidden.contains(ancestor))
+                    || followed.contains(ancestor)) {
                 return false;
             }
         }
@@ -248,6 +275,75 @@ public final class LayerStacks {
             }
             directories.add(ancestor);
         }
+    }
+
+    private void linkToDirectory() {
+        String directory = parent();
+        if (!directory.isEmpty()) {
+            String name = directory.substring(directory.lastIndexOf('/') + 1);
+            create(child(parentOf(directory), parts.name()), new Body.SymbolicLink(name));
+        }
+    }
+
+    private void useLowerLink() {
+        List<String> targets = below.paths().stream()
+                .filter(link -> below.at(link) instanceof Body.SymbolicLink(String target)
+                        && !target.contains("/")
+                        && below.at(child(parentOf(link), target)) instanceof Body.Directory)
+                .map(link -> child(parentOf(link), ((Body.SymbolicLink) below.at(link)).target()))
+                .toList();
+        if (targets.isEmpty()) {
+            return;
+        }
+        String directory = targets.get(random.nextInt(targets.size()));
+        List<String> inside = below.directories().stream()
+                .filter(other -> other.equals(directory) || other.startsWith(directory + "/"))
+                .toList();
+        String path = child(inside.get(random.nextInt(inside.size())), parts.name());
+        Body body = parts.file();
+        String link = usable(path, body) ? lowerLinkTo(path, body) : null;
+        if (link != null) {
+            followed.add(path);
+            followed.add(link);
+            everFollowed.add(link);
+            addThrough(link, path, body);
+        }
+    }
+
+    /** A symbolic link of the layers below through which {@code path} can be reached, or {@code null}. */
+    private String lowerLinkTo(String path, Body body) {
+        if (!(body instanceof Body.File) || present.containsKey(path) || below.at(path) instanceof Body.Directory) {
+            return null;
+        }
+        for (String link : below.paths()) {
+            if (below.at(link) instanceof Body.SymbolicLink(String target)
+                    && !target.contains("/")
+                    && !target.startsWith(".")
+                    && !present.containsKey(link)
+                    && !directories.contains(link)
+                    && !hidden.contains(link)
+                    && opaque.stream().noneMatch(above(link))) {
+                String directory = child(parentOf(link), target);
+                boolean inLower = below.at(parentOf(path)) instanceof Body.Directory;
+                if (inLower
+                        && path.startsWith(directory + "/")
+                        && opaque.stream().noneMatch(above(path))) {
+                    return link;
+                }
+            }
+        }
+        return null;
+    }
+
+    /** Adds a file by a path that the layer itself does not explain: its directories are links of the layers below. */
+    private void addThrough(String link, String path, Body body) {
+        String directory = child(parentOf(link), ((Body.SymbolicLink) below.at(link)).target());
+        for (int slash = path.indexOf('/'); slash >= 0; slash = path.indexOf('/', slash + 1)) {
+            directories.add(path.substring(0, slash));
+        }
+        Attributes attributes = parts.attributes(body);
+        String written = parts.written(prefix, link + path.substring(directory.length()), body);
+        entries.add(new LayerEntry(path, written, attributes, body, parts.encoding(body, attributes)));
     }
 
     private void add(String path, Body body) {
@@ -303,7 +399,11 @@ public final class LayerStacks {
         if (name.length() > 255) {
             return;
         }
-        if (judge == Judge.UMOCI && (present.containsKey(path) || directories.contains(path))) {
+        if (judge == Judge.UMOCI
+                && (present.containsKey(path)
+                        || directories.contains(path)
+                        || followed.contains(path)
+                        || everFollowed.contains(path))) {
             return;
         }
         if (judge == Judge.OVERLAYFS && present.keySet().stream().anyMatch(other -> isBelowFile(path, other))) {
@@ -328,7 +428,8 @@ public final class LayerStacks {
         }
         // umoci empties directories below as well, and leaves them with the time of that.
         boolean usedBelow = directories.stream().anyMatch(other -> above(other).test(directory));
-        if (judge == Judge.UMOCI && usedBelow) {
+        if (judge == Judge.UMOCI
+                && (usedBelow || followed.stream().anyMatch(path -> above(path).test(directory)))) {
             return;
         }
         if (usableParents(child(directory, "x"), judge == Judge.UMOCI)) {

@@ -8,6 +8,7 @@ import io.lamina.linux.testing.Machine;
 import io.lamina.linux.testing.PrivateMounts;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.Function;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -46,6 +47,14 @@ final class MergeMatchesOverlayfsTest {
         judge(stacks(FIRST_SEED, Math.ceilDiv(STACKS, 4)), Format.TAR_INDEX);
     }
 
+    /** File data ends where a writer's buffer of a mebibyte may end, so that metadata goes over its end. */
+    @Test
+    void layersLongerThanBuffersMergeAsOverlayfsMergesThem() throws Exception {
+        judge(
+                stacks(FIRST_SEED, 24).map(stack -> stack.withDataOf((1 << 20) - (int) (stack.seed() % 6) * 4096)),
+                Format.PLAIN);
+    }
+
     @Test
     void twoHundredLayersMergeAsOverlayfsMergesThem() throws Exception {
         judge(Stream.of(LayerStacks.generate(FIRST_SEED, Judge.OVERLAYFS, 200)), Format.PLAIN);
@@ -55,6 +64,18 @@ final class MergeMatchesOverlayfsTest {
     @Tag("soak")
     void thousandsOfStacksMergeAsOverlayfsMergesThem() throws Exception {
         judge(stacks(FIRST_SOAK_SEED, MANY_STACKS), Format.PLAIN);
+    }
+
+    /** {@link ExpectedTreeTest} shows that umoci and the model agree on such stacks. */
+    @Test
+    void everyStackForUmociMergesAsTheModelSays() throws Exception {
+        PrivateMounts.run(mounts -> {
+            StackJudge judge = new StackJudge(mounts, directory);
+            for (long seed = FIRST_SEED; seed < FIRST_SEED + STACKS; seed++) {
+                LayerStack stack = LayerStacks.generate(seed, Judge.UMOCI);
+                check(stack, judge::differencesFromModel);
+            }
+        });
     }
 
     private static Stream<LayerStack> stacks(long firstSeed, int count) {
@@ -68,19 +89,22 @@ final class MergeMatchesOverlayfsTest {
             for (LayerStack made : (Iterable<LayerStack>) stacks::iterator) {
                 // The data of a sparse file is no run of blocks of its tar.
                 LayerStack stack = format == Format.TAR_INDEX ? made.withoutSparseFiles() : made;
-                List<String> found = judge.differences(stack, format);
-                if (!found.isEmpty()) {
-                    LayerStack smallest = stack.shrunk(found, smaller -> judge.differences(smaller, format));
-                    List<String> left = judge.differences(smallest, format);
-                    fail(
-                            "seed %d: the flattened device (is) differs from its judges (should) in%n%s%nof which is left%n%s%nfor%n%s"
-                                    .formatted(
-                                            stack.seed(),
-                                            String.join("\n", found),
-                                            String.join("\n", left),
-                                            smallest.describe()));
-                }
+                check(stack, any -> judge.differences(any, format));
             }
         });
+    }
+
+    private static void check(LayerStack stack, Function<LayerStack, List<String>> judge) {
+        List<String> found = judge.apply(stack);
+        if (!found.isEmpty()) {
+            LayerStack smallest = stack.shrunk(found, judge);
+            fail(
+                    "seed %d: the flattened device (is) differs from its judges (should) in%n%s%nof which is left%n%s%nfor%n%s"
+                            .formatted(
+                                    stack.seed(),
+                                    String.join("\n", found),
+                                    String.join("\n", judge.apply(smallest)),
+                                    smallest.describe()));
+        }
     }
 }

@@ -64,6 +64,23 @@ final class StackJudge {
         }
     }
 
+    /** Where the model alone disagrees with the engine, for stacks that overlayfs cannot judge. */
+    List<String> differencesFromModel(LayerStack stack) {
+        try {
+            FlattenedStack flattened = FlattenedStack.build(stack.tars(), Format.PLAIN, files);
+            try (MountedErofs device = new MountedErofs(mounts, flattened.device(), mountPoints.resolve("f"))) {
+                TreeListing flat = TreeListing.of(device.root());
+                List<String> lines = new ArrayList<>(flat.wrongLinkCounts());
+                lines.addAll(stack.expected().listing().differences(flat, LIMIT, Exemption.directorySizes()));
+                return lines;
+            } finally {
+                flattened.delete();
+            }
+        } catch (IOException failure) {
+            return List.of(failure.toString());
+        }
+    }
+
     private TreeListing overlay(LayerStack stack, FlattenedStack flattened) throws IOException {
         List<Path> visible = flattened
                 .blobs()
