@@ -28,6 +28,8 @@ public final class EventLoop implements AutoCloseable {
 
     private static final int TURNS_ALONE = 16;
 
+    private static final int A_YEAR_DAYS = 365;
+
     private final MultiThreadIoEventLoopGroup group;
     private final IoEventLoop loop;
     private final IoContext context = IoContext.create(false);
@@ -43,6 +45,8 @@ public final class EventLoop implements AutoCloseable {
         Epoll.ensureAvailability();
         group = new MultiThreadIoEventLoopGroup(1, new DefaultThreadFactory(name, true), EpollIoHandler.newFactory());
         loop = group.next();
+        // A loop with nothing scheduled wakes up each second to look for something; this one sleeps until it is wanted.
+        var _ = loop.scheduleAtFixedRate(() -> {}, A_YEAR_DAYS, A_YEAR_DAYS, TimeUnit.DAYS);
     }
 
     /** Runs a task on the loop; for every thread. */
