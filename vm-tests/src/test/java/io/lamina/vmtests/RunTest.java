@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -55,7 +56,7 @@ class RunTest {
         assertEquals(Set.of(), new_.stream().filter(RunTest::looksLikeOurs).collect(Collectors.toSet()));
         Path staging = LAMINA.home().resolve("store/staging");
         if (Files.exists(staging)) {
-            assertEquals(0, Files.list(staging).count());
+            assertEquals(Set.of(), entries(staging));
         }
     }
 
@@ -226,8 +227,14 @@ class RunTest {
     }
 
     private static Set<Path> temporaryFiles() throws IOException {
-        try (Stream<Path> files = Stream.concat(Files.list(Path.of("/tmp")), Files.list(Path.of("/dev/shm")))) {
-            return files.collect(Collectors.toSet());
+        Set<Path> all = entries(Path.of("/tmp"));
+        all.addAll(entries(Path.of("/dev/shm")));
+        return all;
+    }
+
+    private static Set<Path> entries(Path directory) throws IOException {
+        try (Stream<Path> entries = Files.list(directory)) {
+            return entries.collect(Collectors.toCollection(TreeSet::new));
         }
     }
 
