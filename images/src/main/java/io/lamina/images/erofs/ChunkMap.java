@@ -29,7 +29,7 @@ public record ChunkMap(ErofsImage image, Inode inode, int chunkBlockBits, int co
         if (inode.data().layout() != Inode.Layout.CHUNK_BASED) {
             throw new UnsupportedImageException(
                     image.bytes().name() + ": inode " + inode.place().nid(),
-                    "data layout " + inode.data().layout() + " is not read yet");
+                    "a file of data layout " + inode.data().layout() + " has no chunks");
         }
         int format = inode.data().address();
         if ((format & ~FORMAT_KNOWN) != 0) {

@@ -19,20 +19,19 @@ import java.util.Map;
  * <p>One thread at a time: the image keeps the pages it read last. It does not own its source.
  */
 public final class ErofsImage {
-    private final ByteSource source;
-    private final long sourceBytes;
     private final ImageBytes bytes;
     private final Superblock superblock;
     private final List<DeviceSlot> devices;
+    private final FileReader files;
     private final Map<Integer, Xattr> sharedXattrs = new HashMap<>();
 
     private ErofsImage(ByteSource source, ImageBytes bytes) throws IOException {
-        this.source = source;
         this.bytes = bytes;
-        this.sourceBytes = bytes.endByte();
+        long sourceBytes = bytes.endByte();
         this.superblock = Superblock.read(bytes);
         bytes.endAt(superblock.areas().lengthBytes());
         this.devices = readDevices();
+        this.files = new FileReader(this, source, sourceBytes);
     }
 
     /**
@@ -84,6 +83,11 @@ public final class ErofsImage {
     /** The failure that {@code rule} is broken by {@code inode}, for readers that know more about the tree. */
     public CorruptImageException corrupt(Inode inode, String rule) {
         return bytes.corrupt("inode " + inode.place().nid(), inode.place().startByte(), rule);
+    }
+
+    /** Fills {@code into} with data of a file that lies at {@code sourceByte} of the image. */
+    void copyData(Inode file, long sourceByte, byte[] into) throws IOException {
+        files.fill(file, sourceByte, into);
     }
 
     ImageBytes bytes() {
@@ -153,7 +157,7 @@ public final class ErofsImage {
      * @return bytes read, 0 at or behind the end
      */
     public int read(Inode file, long offsetBytes, ByteBuffer into) throws IOException {
-        return new FileReader(this, source, sourceBytes).read(file, offsetBytes, into);
+        return files.read(file, offsetBytes, into);
     }
 
     /** The bytes of a regular file that lie in the metadata, behind its last whole block. */

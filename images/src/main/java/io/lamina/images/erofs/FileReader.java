@@ -1,7 +1,6 @@
 package io.lamina.images.erofs;
 
 import io.lamina.images.CorruptImageException;
-import io.lamina.images.UnsupportedImageException;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -14,12 +13,14 @@ final class FileReader {
     private final ByteSource source;
     private final long sourceBytes;
     private final int blockBits;
+    private final Decompressor decompressor;
 
     FileReader(ErofsImage image, ByteSource source, long sourceBytes) {
         this.image = image;
         this.source = source;
         this.sourceBytes = sourceBytes;
         this.blockBits = image.superblock().areas().blockBits();
+        this.decompressor = new Decompressor(image);
     }
 
     int read(Inode file, long offsetBytes, ByteBuffer into) throws IOException {
@@ -34,12 +35,17 @@ final class FileReader {
             done += switch (file.data().layout()) {
                 case FLAT_PLAIN, CHUNK_BASED -> readChunk(image.chunks(file), at, wanted, into);
                 case FLAT_INLINE -> readInline(file, at, wanted, into);
-                case COMPRESSED_FULL, COMPRESSED_COMPACT ->
-                    throw new UnsupportedImageException(
-                            image.name() + ": inode " + file.place().nid(), "compressed files are not read yet");
+                case COMPRESSED_FULL, COMPRESSED_COMPACT -> readCompressed(file, at, wanted, into);
             };
         }
         return done;
+    }
+
+    private int readCompressed(Inode file, long at, int wanted, ByteBuffer into) throws IOException {
+        byte[] piece = new byte[Math.min(wanted, COPY_BYTES)];
+        int count = decompressor.read(file, at, piece, 0, piece.length);
+        into.put(piece, 0, count);
+        return count;
     }
 
     private int readInline(Inode file, long at, int wanted, ByteBuffer into) throws IOException {
@@ -76,6 +82,11 @@ final class FileReader {
         }
         copy(chunks.inode(), ((base + ChunkIndex.startBlock(index)) << blockBits) + inChunk, count, into);
         return count;
+    }
+
+    /** Fills {@code into} from byte {@code sourceByte} of the source. */
+    void fill(Inode file, long sourceByte, byte[] into) throws IOException {
+        copy(file, sourceByte, into.length, ByteBuffer.wrap(into));
     }
 
     private void copy(Inode file, long sourceByte, int count, ByteBuffer into) throws IOException {

@@ -1,5 +1,6 @@
 package io.lamina.images.merge;
 
+import io.lamina.images.UnsupportedImageException;
 import io.lamina.images.erofs.Attributes;
 import io.lamina.images.erofs.ChunkIndex;
 import io.lamina.images.erofs.ChunkMap;
@@ -122,9 +123,16 @@ final class MergeLayer {
     }
 
     private Content regular(Inode inode) throws IOException {
-        if (inode.data().layout() != Inode.Layout.FLAT_INLINE) {
-            return chunks(image.chunks(inode));
-        }
+        return switch (inode.data().layout()) {
+            case FLAT_PLAIN, CHUNK_BASED -> chunks(image.chunks(inode));
+            case FLAT_INLINE -> tailed(inode);
+            case COMPRESSED_FULL, COMPRESSED_COMPACT ->
+                throw new UnsupportedImageException(
+                        image.name() + ": inode " + inode.place().nid(), "compressed files are not merged yet");
+        };
+    }
+
+    private Content tailed(Inode inode) throws IOException {
         int blockBits = image.superblock().areas().blockBits();
         long size = inode.data().sizeBytes();
         long blocks = size >> blockBits;

@@ -4,6 +4,7 @@ import io.lamina.images.UnsupportedImageException;
 import io.lamina.images.erofs.Content;
 import io.lamina.images.erofs.Directory;
 import io.lamina.images.erofs.DirentCursor;
+import io.lamina.images.erofs.FileType;
 import io.lamina.images.erofs.TreeInode;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -138,19 +139,30 @@ final class TreeMerge {
         if (entries.isEmpty()) {
             return null;
         }
+        noteFollowedLinks(parent, topFirst.getFirst().cursor().name(), entries);
         return switch (Resolution.of(entries)) {
             case Resolution.Hidden _ -> null;
             case Resolution.File file -> file.layer().file(file.inode());
             case Resolution.Stacked stacked ->
                 directory(below(parent, topFirst.getFirst().cursor().name()), stacked.stack());
-            case Resolution.ThroughLink link -> {
-                for (Source source : link.above().sources()) {
-                    found.add(new Graft(
-                            source, below(parent, topFirst.getFirst().cursor().name())));
-                }
-                yield link.layer().file(link.link());
-            }
+            case Resolution.ThroughLink link -> link.layer().file(link.link());
         };
+    }
+
+    /** Each layer's directory is looked at as if it were the top: a link that a higher layer hides was followed too. */
+    private void noteFollowedLinks(String parent, byte[] name, List<Resolution.Found> topFirst) throws IOException {
+        boolean link = false;
+        for (int i = topFirst.size() - 1; i >= 0; i--) {
+            FileType type = topFirst.get(i).inode().type();
+            link |= type == FileType.SYMLINK;
+            if (link
+                    && type == FileType.DIRECTORY
+                    && Resolution.of(topFirst.subList(i, topFirst.size())) instanceof Resolution.ThroughLink followed) {
+                for (Source source : followed.above().sources()) {
+                    found.add(new Graft(source, below(parent, name)));
+                }
+            }
+        }
     }
 
     private TreeInode directory(String path, DirectoryStack stack) throws IOException {

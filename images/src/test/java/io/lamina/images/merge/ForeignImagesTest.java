@@ -94,6 +94,44 @@ class ForeignImagesTest {
         }
     }
 
+    @Test
+    void compressedFilesReadAsUncompressedOnes() throws IOException, InterruptedException {
+        SplittableRandom random = new SplittableRandom(2);
+        StringBuilder text = new StringBuilder();
+        while (text.length() < 900_000) {
+            text.append("word ").append(random.nextInt(random.nextInt(1, 5000))).append('\n');
+            if (random.nextInt(3000) == 0) {
+                byte[] noise = new byte[20_000];
+                random.nextBytes(noise);
+                text.append(new String(noise, ISO_8859_1));
+            }
+        }
+        for (int size : new int[] {4100, 20_000, 900_000}) {
+            Files.writeString(scratch.resolve("tree/text-" + size), text.substring(0, size), ISO_8859_1);
+        }
+        byte[] plain = mkfs();
+        Map<String, String> uncompressed = ImageTree.read(ErofsImage.open("plain", ByteBuffer.wrap(plain)));
+        for (String options : new String[] {
+            "-zlz4",
+            "-zlz4 -Elegacy-compress",
+            "-zlz4hc -C65536",
+            "-zlz4hc -C65536 -Elegacy-compress",
+            "-zlz4hc -C16384"
+        }) {
+            byte[] image = mkfs(options.split(" "));
+            assertTrue(image.length < plain.length, options);
+            assertEquals(uncompressed, ImageTree.read(ErofsImage.open("compressed", ByteBuffer.wrap(image))), options);
+            for (int seed = 0; seed < 500; seed++) {
+                byte[] broken = Mutations.mutate(image, 1024 + 128, image.length, new SplittableRandom(seed));
+                broken[1024 + 8] &= (byte) ~1;
+                Mutations.survives(
+                        options + " seed " + seed,
+                        broken,
+                        bytes -> ImageTree.read(ErofsImage.open("broken", ByteBuffer.wrap(bytes))));
+            }
+        }
+    }
+
     private void mergesAsItIs(byte[] foreign) throws IOException {
         Map<String, String> alone = ImageTree.read(ErofsImage.open("foreign", ByteBuffer.wrap(foreign)));
         expected.forEach((path, part) -> assertTrue(alone.get(path).contains(part), () -> path + alone.get(path)));

@@ -93,6 +93,18 @@ class MergerTest {
     }
 
     @Test
+    void filesStayWhereAFollowedLinkLedWhenALaterLayerTakesTheLinkAway() throws IOException {
+        TestTar base = new TestTar().directory("b").symlink("f", "b");
+        TestTar through = new TestTar().file("f/x", "");
+        for (TestTar top :
+                List.of(new TestTar().whiteout("f"), new TestTar().file("f", ""), new TestTar().directory("f"))) {
+            Map<String, String> tree = merged(base, through, top);
+            assertTrue(tree.containsKey("b/x"), tree.toString());
+            assertFalse(tree.containsKey("f/x"), tree.toString());
+        }
+    }
+
+    @Test
     void explicitDirectoryOverALowerSymbolicLinkReplacesIt() throws IOException {
         Map<String, String> tree = merged(
                 new TestTar().file("usr/lib/ld", "").symlink("lib", "usr/lib"),
