@@ -35,6 +35,7 @@ final class FuzzingGuest implements AutoCloseable {
     private static final int RING_SIZE = 16;
     private static final int DATA_BYTES = 1 << 16;
     private static final int FRAME_BYTES = 1 << 14;
+    private static final int MAX_ODD_BYTES = 1 << 13;
     private static final long CANARY = 0x5ca1_ab1e_0ddb_a11L;
     private static final long LOW_56 = (1L << 56) - 1;
 
@@ -193,7 +194,8 @@ final class FuzzingGuest implements AutoCloseable {
     private long address() {
         return switch (random.nextInt(8)) {
             case 0, 1, 2 -> dataAddress();
-            case 3, 4 -> memory.guestAddress(frames) + random.nextInt(FRAME_BYTES);
+            // On any byte, and too far from the data area to reach it.
+            case 3, 4 -> memory.guestAddress(frames) + random.nextInt(FRAME_BYTES - MAX_ODD_BYTES);
             case 5 -> memory.guestAddress(rings) + random.nextInt(QUEUES * 4096);
             case 6 -> random.nextLong() & -8;
             default -> memory.region().guestAddress() + memory.bytes().byteSize() - 8L * random.nextInt(64);
