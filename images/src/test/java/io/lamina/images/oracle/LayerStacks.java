@@ -38,8 +38,6 @@ public final class LayerStacks {
     private final double explicitParents;
     private final String prefix;
     private final ExpectedTree below = new ExpectedTree();
-    /** Links that a layer's paths went through stay: the merge does not know yet how to take one away by itself. */
-    private final Set<String> everFollowed = new HashSet<>();
 
     // The layer that is being made.
     private final List<LayerEntry> entries = new ArrayList<>();
@@ -211,7 +209,6 @@ public final class LayerStacks {
         if (link != null) {
             followed.add(path);
             followed.add(link);
-            everFollowed.add(link);
             addThrough(link, path, body);
             return;
         }
@@ -232,7 +229,7 @@ public final class LayerStacks {
         if (!directory && directories.contains(path) && (judge == Judge.UMOCI || random.nextInt(4) != 0)) {
             return false;
         }
-        if (judge == Judge.UMOCI && (hidden.contains(path) || followed.contains(path) || everFollowed.contains(path))) {
+        if (judge == Judge.UMOCI && (hidden.contains(path) || followed.contains(path))) {
             return false;
         }
         return usableParents(path, false);
@@ -305,7 +302,6 @@ public final class LayerStacks {
         if (link != null) {
             followed.add(path);
             followed.add(link);
-            everFollowed.add(link);
             addThrough(link, path, body);
         }
     }
@@ -400,10 +396,7 @@ public final class LayerStacks {
             return;
         }
         if (judge == Judge.UMOCI
-                && (present.containsKey(path)
-                        || directories.contains(path)
-                        || followed.contains(path)
-                        || everFollowed.contains(path))) {
+                && (present.containsKey(path) || directories.contains(path) || followed.contains(path))) {
             return;
         }
         if (judge == Judge.OVERLAYFS && present.keySet().stream().anyMatch(other -> isBelowFile(path, other))) {
