@@ -292,8 +292,12 @@ final class Session {
         List<MemoryRegion> mapped = guest.map(regions, message.fds());
         defer(message, this::quiesceAll, () -> {
             guest.removeAll();
-            guest.add(mapped);
-            restartRings();
+            try {
+                guest.add(mapped);
+            } finally {
+                // Also when the new memory is refused: the old one is gone, and no ring must go on in it.
+                restartRings();
+            }
             startReadyRings();
             acknowledge(message);
         });
@@ -310,8 +314,12 @@ final class Session {
 
     private void removeRegion(Message message, RegionDescription region) {
         defer(message, this::quiesceAll, () -> {
-            guest.remove(region);
-            restartRings();
+            try {
+                guest.remove(region);
+            } finally {
+                // Also when there is no such region: the rings wait to go on.
+                restartRings();
+            }
             acknowledge(message);
         });
     }

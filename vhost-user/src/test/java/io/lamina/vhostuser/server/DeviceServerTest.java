@@ -410,6 +410,37 @@ class DeviceServerTest {
     }
 
     @Test
+    void aRefusedChangeOfMemoryDoesNotStopTheRings() throws IOException {
+        try (Served.Guest guest = served.guest();
+                BlockDriver queue = guest.queue(0)) {
+            Request unknown = new Request.RemMemReg(new RegionDescription(1, 2, 3, 4));
+            assertThrows(VhostUserException.class, () -> guest.frontend.tell(unknown));
+            assertEquals(VirtioBlk.S_OK, queue.run(VirtioBlk.T_IN, 0, 512, Served.WAIT_MILLIS));
+        }
+    }
+
+    @Test
+    void aTableThatOverlapsItselfLeavesNoRingInOldMemory() throws IOException {
+        try (Served.Guest guest = served.guest();
+                BlockDriver queue = guest.queue(0)) {
+            RegionDescription whole = guest.memory.region();
+            RegionDescription high = new RegionDescription(
+                    whole.guestAddress() + (2 << 20), 2 << 20, whole.userAddress() + (2 << 20), 2 << 20);
+            assertThrows(
+                    VhostUserException.class,
+                    () -> guest.frontend.tell(
+                            new Request.SetMemTable(List.of(high, high)), guest.memory.fd(), guest.memory.fd()));
+            guest.frontend.tell(new Request.SetVringEnable(0, true));
+            queue.prepare(0, VirtioBlk.T_IN, 0, 512);
+            queue.submit();
+            assertEquals(SplitDriver.NONE, queue.await(100));
+            guest.frontend.tell(new Request.SetMemTable(List.of(whole)), guest.memory.fd());
+            guest.frontend.tell(new Request.SetVringAddr(0, queue.addresses(Served.QUEUE_SIZE)));
+            assertEquals(0, queue.await(Served.WAIT_MILLIS));
+        }
+    }
+
+    @Test
     void aRingWhoseMemoryIsTakenAwayStops() throws IOException {
         try (Served.Guest guest = served.guest();
                 BlockDriver queue = guest.queue(0)) {

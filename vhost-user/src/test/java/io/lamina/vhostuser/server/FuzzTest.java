@@ -49,7 +49,7 @@ class FuzzTest {
 
     private void fuzz(int mutations, long seed) throws Exception {
         int done = 0;
-        try (Served served = new Served(new PatternDevice(DEVICE_BYTES), directory)) {
+        try (Served served = new Served(new PatternDevice(DEVICE_BYTES, FuzzingGuest::deviceWord), directory)) {
             readSomething(served);
             List<String> before = OpenDescriptors.list();
             Random random = new Random(seed);
@@ -62,7 +62,7 @@ class FuzzTest {
                     }
                     guest.hangUp();
                     served.awaitEnd();
-                    guest.judge(DEVICE_BYTES);
+                    guest.judge();
                 }
             }
             readSomething(served);

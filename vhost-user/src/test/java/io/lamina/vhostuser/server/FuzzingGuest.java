@@ -4,6 +4,7 @@ import io.lamina.linux.EventFd;
 import io.lamina.linux.Memfd;
 import io.lamina.linux.OwnedFd;
 import io.lamina.linux.UnixSocket;
+import io.lamina.vhostuser.block.VirtioBlk;
 import io.lamina.vhostuser.frontend.DriverMemory;
 import io.lamina.vhostuser.frontend.VhostUserFrontend;
 import io.lamina.vhostuser.protocol.DescriptorSocket;
@@ -26,8 +27,7 @@ import java.util.Random;
 
 /**
  * A front-end and its guest that do what occurs to them: messages that are nearly right, rings that are nearly right,
- * bytes that are nothing. Data buffers lie in an area of their own, on words, so that every word found there can be
- * judged: the canary or a word of the device.
+ * bytes that are nothing. Data buffers lie in an area of their own, so that every byte found there can be judged.
  */
 final class FuzzingGuest implements AutoCloseable {
     static final int QUEUES = 4;
@@ -36,8 +36,7 @@ final class FuzzingGuest implements AutoCloseable {
     private static final int DATA_BYTES = 1 << 16;
     private static final int FRAME_BYTES = 1 << 14;
     private static final int MAX_ODD_BYTES = 1 << 13;
-    private static final long CANARY = 0x5ca1_ab1e_0ddb_a11L;
-    private static final long LOW_56 = (1L << 56) - 1;
+    private static final int CANARY = 0xca;
 
     private final Random random;
     private final DriverMemory memory = new DriverMemory(1 << 20);
@@ -56,9 +55,7 @@ final class FuzzingGuest implements AutoCloseable {
         this.random = random;
         OwnedFd connected = UnixSocket.connect(socket);
         frontend = new VhostUserFrontend(connected);
-        for (long at = 0; at < DATA_BYTES; at += 8) {
-            data.set(ValueLayout.JAVA_LONG, at, CANARY);
-        }
+        data.fill((byte) CANARY);
         for (int i = 0; i < QUEUES; i++) {
             kicks.add(EventFd.create());
             drivers[i] = new SplitDriver(ring(i), RING_SIZE, 0);
@@ -102,30 +99,19 @@ final class FuzzingGuest implements AutoCloseable {
         listen();
     }
 
-    /** Every word of the data area is one that was there before or one that the device holds. */
-    void judge(long deviceBytes) {
-        for (long at = 0; at < DATA_BYTES; at += 8) {
-            // The highest byte may have become a status byte.
-            long word = data.get(ValueLayout.JAVA_LONG, at);
-            if ((word & LOW_56) == (CANARY & LOW_56) || word == 0) {
-                continue;
-            }
-            long offset = ((word ^ PatternDevice.at(0)) * INVERSE) & LOW_56;
-            if (offset >= deviceBytes || offset % 8 != 0) {
-                throw new AssertionError("word 0x" + Long.toHexString(word) + " at " + at + " is not the device's");
-            }
-        }
+    /** What the device holds: bytes from 0xd0 to 0xdf and no others. */
+    static long deviceWord(long offsetBytes) {
+        return (PatternDevice.at(offsetBytes) & 0x0f0f_0f0f_0f0f_0f0fL) | 0xd0d0_d0d0_d0d0_d0d0L;
     }
 
-    /** What undoes the multiplication of {@link PatternDevice#at}, modulo 2^64, by Newton's iteration. */
-    private static final long INVERSE = inverse(PatternDevice.at(1) ^ PatternDevice.at(0));
-
-    private static long inverse(long odd) {
-        long x = odd;
-        for (int i = 0; i < 6; i++) {
-            x *= 2 - odd * x;
+    /** Every byte of the data area was there before, is one of the device's, or is a status; none is anybody else's. */
+    void judge() {
+        for (long at = 0; at < DATA_BYTES; at++) {
+            int value = Byte.toUnsignedInt(data.get(ValueLayout.JAVA_BYTE, at));
+            if (value != CANARY && (value & 0xf0) != 0xd0 && value > VirtioBlk.S_UNSUPP) {
+                throw new AssertionError("byte 0x" + Integer.toHexString(value) + " at " + at + " is not the device's");
+            }
         }
-        return x;
     }
 
     private MemorySegment ring(int index) {
@@ -152,7 +138,7 @@ final class FuzzingGuest implements AutoCloseable {
             // What it gave back is of no interest.
         }
         int frame = 64 * random.nextInt(FRAME_BYTES / 64);
-        // Types below 8: the serial, type 8, is no word of the device.
+        // Types below 8: the serial, type 8, is not made of the device's bytes.
         frames.set(ValueLayout.JAVA_INT, frame, random.nextInt(10) == 0 ? random.nextInt(8) : 0);
         frames.set(
                 ValueLayout.JAVA_LONG, frame + 8, random.nextInt(10) == 0 ? random.nextLong() : random.nextInt(2000));
@@ -190,7 +176,7 @@ final class FuzzingGuest implements AutoCloseable {
         return memory.guestAddress(data) + 8L * random.nextInt(DATA_BYTES / 8 - 256);
     }
 
-    /** Mostly inside memory; inside the data area always on a word. */
+    /** Mostly inside memory. */
     private long address() {
         return switch (random.nextInt(8)) {
             case 0, 1, 2 -> dataAddress();

@@ -9,6 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.LongUnaryOperator;
 
 /**
  * A device whose every 8 bytes say where they are, so that a test knows each byte without holding a copy. It can be told
@@ -27,7 +28,15 @@ final class PatternDevice implements BlockDevice {
     private final ThreadLocal<MemorySegment> scratch =
             ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(SLICE_BYTES, 8));
 
+    private final LongUnaryOperator words;
+
     PatternDevice(long sizeBytes) {
+        this(sizeBytes, PatternDevice::at);
+    }
+
+    /** A device of other words: {@code words} knows the 8 bytes at an offset. */
+    PatternDevice(long sizeBytes, LongUnaryOperator words) {
+        this.words = words;
         description = new DeviceDescription(sizeBytes, 512, true, "pattern-0123456789ab");
     }
 
@@ -52,7 +61,7 @@ final class PatternDevice implements BlockDevice {
         MemorySegment slice = scratch.get();
         long length = Math.min(lengthBytes, SLICE_BYTES);
         for (long i = 0; i < length; i += 8) {
-            slice.set(ValueLayout.JAVA_LONG, i, at(offsetBytes + i));
+            slice.set(ValueLayout.JAVA_LONG, i, words.applyAsLong(offsetBytes + i));
         }
         into.copyFrom(slice, 0, length);
         return length;
