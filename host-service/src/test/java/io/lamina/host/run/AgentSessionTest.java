@@ -82,15 +82,16 @@ class AgentSessionTest {
     @Test
     void aGuestsWordsCannotReachTheTerminalsControls() throws IOException {
         guest.send(refused("a\u001b[2Jb\nc" + "x".repeat(10_000)));
-        AgentSession.Ending.RefusedImage ending =
-                assertInstanceOf(AgentSession.Ending.RefusedImage.class, follow());
+        AgentSession.Ending.RefusedImage ending = assertInstanceOf(AgentSession.Ending.RefusedImage.class, follow());
         assertTrue(ending.found().startsWith("a [2Jb c"), ending.found());
         assertEquals(500, ending.found().length());
     }
 
     @Test
     void aMachineThatEndsIsLostAndOneThatStartsOverIsAnError() throws IOException {
-        guest.send(GuestMessage.newBuilder().setHello(GuestHello.getDefaultInstance()).build());
+        guest.send(GuestMessage.newBuilder()
+                .setHello(GuestHello.getDefaultInstance())
+                .build());
         assertThrows(IOException.class, this::follow);
         guest.close();
         assertInstanceOf(AgentSession.Ending.Lost.class, follow());
