@@ -116,8 +116,7 @@ class RunTest {
 
         assertEquals(7, result.status(), result::toString);
         assertEquals(
-                "good day\n/etc\nuid=1000(guest) gid=1000(guest) groups=50(staff),1000(guest)\n1\nnot writable\n",
-                result.stdout().replace("groups=1000(guest),50(staff)", "groups=50(staff),1000(guest)"));
+                "good day\n/etc\nuid=1000(guest) gid=1000(guest) groups=50(staff)\n1\nnot writable\n", result.stdout());
         assertTrue(result.stderr().contains("oops\n"), result::toString);
     }
 
@@ -186,7 +185,7 @@ class RunTest {
     }
 
     @Test
-    void whatCannotBeRunIsSaidInWordsAndStarts125() throws Exception {
+    void whatCannotBeRunIsSaidInWords() throws Exception {
         Result noImage = LAMINA.run("run", "oci:/nonexistent/layout");
         assertEquals(125, noImage.status(), noImage::toString);
         assertTrue(noImage.stderr().contains("/nonexistent/layout"), noImage::toString);

@@ -1,7 +1,9 @@
 package io.lamina.images.oci;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -62,8 +64,12 @@ public sealed interface ImageReference {
      */
     default StoredImage open(Platform platform) throws IOException {
         return switch (this) {
-            case OciLayout layout ->
-                new OciImageReader(new ContentFiles.Directory(layout.directory())).open(layout.tag(), platform);
+            case OciLayout layout -> {
+                if (!Files.isDirectory(layout.directory())) {
+                    throw new NoSuchFileException(layout.directory().toString());
+                }
+                yield new OciImageReader(new ContentFiles.Directory(layout.directory())).open(layout.tag(), platform);
+            }
             case OciArchive archive ->
                 new OciImageReader(ContentFiles.Archive.index(archive.file())).open(archive.tag(), platform);
             case DockerArchive archive ->
