@@ -11,9 +11,9 @@ fail() { say "$*"; exit 125; }
 packages_for() {
   case $1 in
     build)      echo maven ;;
-    run)        echo qemu-system-x86 kmod xz-utils ;;
-    quickstart) echo qemu-system-x86 kmod xz-utils umoci ;;
-    test)       echo qemu-system-x86 busybox-static kmod xz-utils umoci skopeo qemu-utils erofs-utils cryptsetup-bin openssl attr acl libcap2-bin ;;
+    run)        echo qemu-system-x86 xz-utils ;;
+    quickstart) echo qemu-system-x86 xz-utils umoci ;;
+    test)       echo qemu-system-x86 busybox-static xz-utils umoci skopeo qemu-utils erofs-utils cryptsetup-bin openssl attr acl libcap2-bin ;;
   esac
 }
 

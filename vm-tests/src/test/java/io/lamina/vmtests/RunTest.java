@@ -39,7 +39,7 @@ class RunTest {
 
     @BeforeAll
     static void needs() throws IOException {
-        Machine.needsProgram("qemu-system-x86_64", "umoci", "skopeo", "depmod");
+        Machine.needsProgram("qemu-system-x86_64", "umoci", "skopeo", "xz");
         temporaryFilesBefore = temporaryFiles();
     }
 

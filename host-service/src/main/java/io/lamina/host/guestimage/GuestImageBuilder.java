@@ -77,6 +77,7 @@ final class GuestImageBuilder {
         for (String name : List.of("linux-image-[0-9]", "busybox-static_", "libc6_")) {
             String _ = DebianPackages.unpack(inputs.debs(), name, packages);
         }
+        linkMergedUsr(packages);
         Path modulesDirectory = onlyChild(packages.resolve("lib/modules"));
         String release = String.valueOf(modulesDirectory.getFileName());
         SequencedMap<String, Path> modules =
@@ -100,6 +101,16 @@ final class GuestImageBuilder {
                 sizes,
                 digest(directory.resolve("vmlinuz")),
                 digest(directory.resolve("initramfs")));
+    }
+
+    /** From Debian 13 on packages hold {@code /usr/bin} and {@code /usr/lib} alone; earlier ones what links point to there. */
+    private static void linkMergedUsr(Path packages) throws IOException {
+        for (String name : List.of("bin", "lib")) {
+            Path link = packages.resolve(name);
+            if (Files.notExists(link)) {
+                Files.createSymbolicLink(link, Path.of("usr", name));
+            }
+        }
     }
 
     private static void addSystem(CpioArchive archive, Path packages) throws IOException {
