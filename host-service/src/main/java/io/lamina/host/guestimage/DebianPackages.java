@@ -28,7 +28,7 @@ public final class DebianPackages {
     }
 
     /**
-     * Downloads the kernel, busybox-static and libc6, signatures checked by apt.
+     * Downloads the kernel and the packages of {@link DebianRelease#guestPackages}, signatures checked by apt.
      *
      * @throws IOException if apt fails; the message has what it said
      */
@@ -50,7 +50,9 @@ public final class DebianPackages {
                 Files.delete(deb);
             }
         }
-        apt("download", kernel, "busybox-static", "libc6");
+        List<String> download = new ArrayList<>(List.of("download", kernel));
+        download.addAll(release.guestPackages());
+        apt(download.toArray(String[]::new));
         Files.createFile(debs().resolve(COMPLETE));
     }
 

@@ -30,6 +30,15 @@ enum DebianRelease {
         };
     }
 
+    /** What the guest has of it beside the kernel: a shell, and the libraries that Java runtimes are linked with there. */
+    List<String> guestPackages() {
+        return switch (this) {
+            case BOOKWORM -> List.of("busybox-static", "libc6");
+            // Debian's own JDK is linked with more than a C library.
+            case TRIXIE -> List.of("busybox-static", "libc6", "libgcc-s1", "libstdc++6", "zlib1g");
+        };
+    }
+
     /** The suite with a kernel of 6.4 or later, which reads flattened devices. */
     String kernelSuite() {
         return switch (this) {

@@ -22,9 +22,19 @@ final class GuestImageBuilder {
     /** What the agent needs that Debian's cloud kernel has as modules. */
     private static final List<String> MODULES = List.of("virtio_blk", "erofs", "dm_verity", "overlay");
 
-    /** The parts of glibc that the Java runtime is linked with. */
-    private static final List<String> C_LIBRARIES =
-            List.of("libc.so.6", "libdl.so.2", "libm.so.6", "libpthread.so.0", "librt.so.1");
+    /**
+     * What Java runtimes are linked with: glibc, and with Debian's own JDK what else {@link DebianRelease} names a package
+     * for. A library that no package has is one that this release's JDK does not need.
+     */
+    private static final List<String> C_LIBRARIES = List.of(
+            "libc.so.6",
+            "libdl.so.2",
+            "libm.so.6",
+            "libpthread.so.0",
+            "librt.so.1",
+            "libgcc_s.so.1",
+            "libstdc++.so.6",
+            "libz.so.1");
 
     private static final String LIBRARIES = "lib/x86_64-linux-gnu";
     private static final String LOADER = "lib64/ld-linux-x86-64.so.2";
@@ -74,8 +84,9 @@ final class GuestImageBuilder {
 
     private GuestImage build(Path scratch) throws IOException, InterruptedException {
         Path packages = Files.createDirectory(scratch.resolve("packages"));
-        for (String name : List.of("linux-image-[0-9]", "busybox-static_", "libc6_")) {
-            String _ = DebianPackages.unpack(inputs.debs(), name, packages);
+        String _ = DebianPackages.unpack(inputs.debs(), "linux-image-[0-9]", packages);
+        for (String name : DebianRelease.ofThisMachine().guestPackages()) {
+            String _ = DebianPackages.unpack(inputs.debs(), name + "_", packages);
         }
         linkMergedUsr(packages);
         Path modulesDirectory = onlyChild(packages.resolve("lib/modules"));
@@ -120,8 +131,10 @@ final class GuestImageBuilder {
         archive.file("init", CpioArchive.EXECUTABLE, INIT.getBytes(StandardCharsets.US_ASCII));
         archive.file("bin/busybox", CpioArchive.EXECUTABLE, packages.resolve("bin/busybox"));
         for (String library : C_LIBRARIES) {
-            archive.file(
-                    LIBRARIES + "/" + library, CpioArchive.EXECUTABLE, packages.resolve(LIBRARIES + "/" + library));
+            Path file = packages.resolve(LIBRARIES + "/" + library);
+            if (Files.exists(file)) {
+                archive.file(LIBRARIES + "/" + library, CpioArchive.EXECUTABLE, file);
+            }
         }
         archive.file(LOADER, CpioArchive.EXECUTABLE, packages.resolve(LIBRARIES).resolve("ld-linux-x86-64.so.2"));
     }
