@@ -12,14 +12,18 @@ import io.lamina.vhostuser.virtqueue.SplitVirtqueue;
 /**
  * The region in which a connection keeps what its rings have under way, with a part for each ring.
  *
- * @param queueSize the size of rings it was made for
+ * @param queueSize the largest ring that a part of it has room for
  */
 record InflightRegion(SharedRegion memory, int queueSize) implements AutoCloseable {
-    /** What a front-end asks for with {@code GET_INFLIGHT_FD}: the size that is needed. */
+    /**
+     * What a front-end asks for with {@code GET_INFLIGHT_FD}: the size that is needed. There is room for rings of the
+     * largest size, whatever size it names: QEMU 10.0.13 names its property {@code queue-size}, 128, and then lets a
+     * guest set up a ring of 1024.
+     */
     static InflightDescription describe(InflightDescription wanted) throws VhostUserException {
         check(wanted);
         return new InflightDescription(
-                InflightLog.bytes(wanted.queueSize()) * wanted.queues(), 0, wanted.queues(), wanted.queueSize());
+                InflightLog.bytes(SplitVirtqueue.MAX_SIZE) * wanted.queues(), 0, wanted.queues(), wanted.queueSize());
     }
 
     /** The file for {@link #describe}: zeroes, and nobody can make it smaller. */
@@ -44,7 +48,8 @@ record InflightRegion(SharedRegion memory, int queueSize) implements AutoCloseab
         }
         SharedRegion memory =
                 SharedRegion.map("inflight region", fd, given.mmapOffsetBytes(), given.mmapSizeBytes(), allowUnsealed);
-        return new InflightRegion(memory, given.queueSize());
+        boolean ours = given.mmapSizeBytes() == InflightLog.bytes(SplitVirtqueue.MAX_SIZE) * given.queues();
+        return new InflightRegion(memory, ours ? SplitVirtqueue.MAX_SIZE : given.queueSize());
     }
 
     /** The part of one ring. */
