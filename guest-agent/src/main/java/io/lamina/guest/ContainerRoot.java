@@ -4,10 +4,13 @@ import static java.nio.file.LinkOption.NOFOLLOW_LINKS;
 
 import io.lamina.images.statement.UpperLayer;
 import io.lamina.linux.DeviceFile;
+import io.lamina.linux.ExtendedAttributes;
 import io.lamina.linux.Mount;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 
 /**
  * The container's root: the image, a writable layer over it where the statement allows one, and the file systems that a
@@ -42,11 +45,25 @@ final class ContainerRoot {
         Path memory = Files.createDirectories(base.resolve("memory"));
         Mount.mount("tmpfs", "upper", memory.toString(), Mount.MS_NODEV, "mode=0700");
         Path upper = Files.createDirectory(memory.resolve("upper"));
+        copyMetadata(image, upper);
         Path work = Files.createDirectory(memory.resolve("work"));
         Path root = Files.createDirectories(base.resolve("root"));
         String options = "lowerdir=" + image + ",upperdir=" + upper + ",workdir=" + work;
         Mount.mount("overlay", "overlay", root.toString(), Mount.MS_NODEV, options);
         return root;
+    }
+
+    /** The root of an overlay looks like its upper directory, so that one has to look like the image's root. */
+    private static void copyMetadata(Path image, Path upper) throws IOException {
+        for (String attribute : List.of("unix:uid", "unix:gid", "unix:mode")) {
+            Files.setAttribute(upper, attribute, Files.getAttribute(image, attribute));
+        }
+        byte[] from = image.toString().getBytes(StandardCharsets.UTF_8);
+        byte[] to = upper.toString().getBytes(StandardCharsets.UTF_8);
+        for (byte[] name : ExtendedAttributes.names(from)) {
+            ExtendedAttributes.set(to, name, ExtendedAttributes.value(from, name));
+        }
+        Files.setLastModifiedTime(upper, Files.getLastModifiedTime(image));
     }
 
     /**

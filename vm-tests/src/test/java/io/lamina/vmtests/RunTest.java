@@ -108,7 +108,7 @@ class RunTest {
                 "--config.entrypoint",
                 "-c",
                 "--config.cmd",
-                "echo $GREETING; pwd; id; echo oops >&2; cat group | grep -c staff; test -w /etc || echo not writable; exit 7");
+                "echo $GREETING; pwd; id; stat -c %a /; echo oops >&2; cat group | grep -c staff; test -w /etc || echo not writable; exit 7");
         Path archive = directory.resolve("image.tar");
         LaminaCommand.tool("skopeo", "copy", "oci:" + layout + ":latest", "oci-archive:" + archive);
 
@@ -116,7 +116,8 @@ class RunTest {
 
         assertEquals(7, result.status(), result::toString);
         assertEquals(
-                "good day\n/etc\nuid=1000(guest) gid=1000(guest) groups=50(staff)\n1\nnot writable\n", result.stdout());
+                "good day\n/etc\nuid=1000(guest) gid=1000(guest) groups=50(staff)\n751\n1\nnot writable\n",
+                result.stdout());
         assertTrue(result.stderr().contains("oops\n"), result::toString);
     }
 
