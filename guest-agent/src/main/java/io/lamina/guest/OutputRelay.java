@@ -9,6 +9,7 @@ import io.lamina.linux.OwnedFd;
 import io.lamina.linux.Poll;
 import java.io.FileInputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -71,25 +72,43 @@ final class OutputRelay {
     }
 
     private void run() {
-        byte[] piece = new byte[PIECE_BYTES];
         try (pipe;
                 in) {
-            while (true) {
-                boolean _ = Poll.readable(pipe, -1);
-                transfer.lock();
-                try {
-                    if (!carry(piece)) {
-                        return;
-                    }
-                } finally {
-                    transfer.unlock();
-                }
+            try {
+                relay();
+            } catch (IOException hostIsGone) {
+                // The main thread finds out by itself; the command meets a closed pipe.
+                return;
+            } finally {
+                // Said before the streams close, so that nobody asks a closed one what is left in it.
+                end();
             }
-        } catch (IOException hostIsGone) {
-            // The main thread finds out by itself; the command meets a closed pipe.
-            return;
-        } finally {
+        } catch (IOException impossible) {
+            throw new UncheckedIOException("closing a pipe", impossible);
+        }
+    }
+
+    private void end() {
+        transfer.lock();
+        try {
             ended = true;
+        } finally {
+            transfer.unlock();
+        }
+    }
+
+    private void relay() throws IOException {
+        byte[] piece = new byte[PIECE_BYTES];
+        while (true) {
+            boolean _ = Poll.readable(pipe, -1);
+            transfer.lock();
+            try {
+                if (!carry(piece)) {
+                    return;
+                }
+            } finally {
+                transfer.unlock();
+            }
         }
     }
 
