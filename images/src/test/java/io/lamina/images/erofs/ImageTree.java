@@ -15,6 +15,8 @@ public final class ImageTree {
     /** Beyond this a file is only probed at both ends; a hole may be larger than any memory. */
     private static final long MAX_HASHED_BYTES = 1 << 20;
 
+    private static final int MAX_PATH = 4096;
+
     private final ErofsImage image;
     private final WalkBudget walk;
     private final Map<String, String> lines = new TreeMap<>();
@@ -45,11 +47,21 @@ public final class ImageTree {
                 DirentCursor entries = image.entries(next.inode(), walk);
                 while (entries.next()) {
                     String name = new String(entries.name(), ISO_8859_1);
-                    ahead.add(new Named(
-                            next.path().isEmpty() ? name : next.path() + "/" + name, image.inode(entries.nid())));
+                    ahead.add(new Named(below(next.path(), name), image.inode(entries.nid())));
                 }
             }
         }
+    }
+
+    private static String below(String parent, String name) {
+        if (parent.isEmpty()) {
+            return name;
+        }
+        // A directory that contains itself is thousands of levels deep; all its paths in full would take gigabytes.
+        String shown = parent.length() < MAX_PATH
+                ? parent
+                : "..." + Digest.ofContent(parent.getBytes(ISO_8859_1)).hex();
+        return shown + "/" + name;
     }
 
     private String line(Inode inode) throws IOException {

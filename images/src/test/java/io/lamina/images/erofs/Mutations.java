@@ -9,7 +9,12 @@ import java.util.SplittableRandom;
 
 /** Breaks bytes at random and checks what a reader makes of it: a result or a clear refusal, in bounded memory and time. */
 public final class Mutations {
+    /** In sum, garbage and the test's own listing counted: no single allocation can be larger. */
     private static final long MAX_ALLOCATED_BYTES = 64 << 20;
+
+    /** A larger image may hold more names, and names take memory: so much for each of its bytes. */
+    private static final long MAX_ALLOCATED_FOR_EACH = 64;
+
     private static final long MAX_NANOS = 10_000_000_000L;
     private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     private static final long[] ODD_VALUES = {
@@ -27,6 +32,12 @@ public final class Mutations {
     /** Changes 1 to 4 places of a copy of {@code bytes} between {@code start} and {@code end}. */
     public static byte[] mutate(byte[] bytes, int start, int end, SplittableRandom random) {
         byte[] broken = bytes.clone();
+        damage(broken, start, end, random);
+        return broken;
+    }
+
+    /** Changes 1 to 4 places of {@code broken} itself between {@code start} and {@code end}. */
+    public static void damage(byte[] broken, int start, int end, SplittableRandom random) {
         int places = 1 + random.nextInt(4);
         for (int i = 0; i < places; i++) {
             int at = random.nextInt(start, end);
@@ -37,7 +48,7 @@ public final class Mutations {
                 case 3 -> {
                     int from = random.nextInt(start, end);
                     int length = Math.min(1 + random.nextInt(64), end - Math.max(at, from));
-                    System.arraycopy(bytes, from, broken, at, length);
+                    System.arraycopy(broken, from, broken, at, length);
                 }
                 default -> {
                     for (int j = at; j < Math.min(end, at + random.nextInt(32)); j++) {
@@ -46,7 +57,6 @@ public final class Mutations {
                 }
             }
         }
-        return broken;
     }
 
     private static void number(byte[] bytes, int at, int end, int size, SplittableRandom random) {
@@ -71,7 +81,7 @@ public final class Mutations {
             throw new AssertionError(seed + ": " + failure, failure);
         }
         long took = THREADS.getCurrentThreadAllocatedBytes() - allocated;
-        if (took > MAX_ALLOCATED_BYTES) {
+        if (took > Math.max(MAX_ALLOCATED_BYTES, MAX_ALLOCATED_FOR_EACH * bytes.length)) {
             throw new AssertionError(seed + ": allocated " + took + " bytes for " + bytes.length);
         }
         if (System.nanoTime() - start > MAX_NANOS) {
