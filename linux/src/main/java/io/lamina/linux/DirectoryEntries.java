@@ -1,10 +1,8 @@
 package io.lamina.linux;
 
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandle;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -20,11 +18,6 @@ public final class DirectoryEntries {
     private static final long RECORD_LENGTH = 16;
     private static final long NAME = 19;
 
-    private static final MethodHandle GETDENTS64 = Libc.errnoHandle(
-            "getdents64",
-            FunctionDescriptor.of(
-                    ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_LONG));
-
     private DirectoryEntries() {}
 
     /**
@@ -36,29 +29,19 @@ public final class DirectoryEntries {
         List<byte[]> names = new ArrayList<>();
         try (Arena arena = Arena.ofConfined();
                 OpenFile directory = OpenFile.directory(path)) {
-            MemorySegment errno = arena.allocate(Libc.ERRNO_STATE);
             MemorySegment buffer = arena.allocate(BUFFER_BYTES, Long.BYTES);
-            long filled = fill(directory, path, buffer, errno);
+            long filled = fill(directory, path, buffer);
             while (filled > 0) {
                 collect(buffer.asSlice(0, filled), names);
-                filled = fill(directory, path, buffer, errno);
+                filled = fill(directory, path, buffer);
             }
         }
         return names;
     }
 
-    private static long fill(OpenFile directory, byte[] path, MemorySegment buffer, MemorySegment errno)
-            throws SystemCallException {
-        long filled;
-        try {
-            filled = (long) GETDENTS64.invokeExact(errno, directory.descriptor(), buffer, buffer.byteSize());
-        } catch (Throwable failure) {
-            throw Libc.unexpected("getdents64", failure);
-        }
-        if (filled < 0) {
-            throw new SystemCallException("getdents64", OpenFile.shown(path), Libc.errno(errno));
-        }
-        return filled;
+    private static long fill(OpenFile directory, byte[] path, MemorySegment buffer) throws SystemCallException {
+        return SystemCall.GETDENTS64.call(
+                OpenFile.shown(path), directory.descriptor(), buffer.address(), buffer.byteSize());
     }
 
     private static void collect(MemorySegment records, List<byte[]> names) {

@@ -1,10 +1,8 @@
 package io.lamina.linux;
 
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandle;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -20,28 +18,6 @@ public final class ExtendedAttributes {
     /** Enough for nearly every list and value; a longer one costs a second call. */
     private static final int USUAL_BYTES = 1024;
 
-    private static final MethodHandle LLISTXATTR = Libc.errnoHandle(
-            "llistxattr",
-            FunctionDescriptor.of(
-                    ValueLayout.JAVA_LONG, ValueLayout.ADDRESS, ValueLayout.ADDRESS, ValueLayout.JAVA_LONG));
-    private static final MethodHandle LGETXATTR = Libc.errnoHandle(
-            "lgetxattr",
-            FunctionDescriptor.of(
-                    ValueLayout.JAVA_LONG,
-                    ValueLayout.ADDRESS,
-                    ValueLayout.ADDRESS,
-                    ValueLayout.ADDRESS,
-                    ValueLayout.JAVA_LONG));
-    private static final MethodHandle LSETXATTR = Libc.errnoHandle(
-            "lsetxattr",
-            FunctionDescriptor.of(
-                    ValueLayout.JAVA_INT,
-                    ValueLayout.ADDRESS,
-                    ValueLayout.ADDRESS,
-                    ValueLayout.ADDRESS,
-                    ValueLayout.JAVA_LONG,
-                    ValueLayout.JAVA_INT));
-
     private ExtendedAttributes() {}
 
     /**
@@ -50,8 +26,10 @@ public final class ExtendedAttributes {
      * @throws SystemCallException if {@code llistxattr(2)} fails
      */
     public static List<byte[]> names(byte[] path) throws SystemCallException {
-        byte[] list = sized("llistxattr", path, (errno, file, buffer) ->
-                (long) LLISTXATTR.invokeExact(errno, file, buffer, buffer.byteSize()));
+        byte[] list = sized(
+                path,
+                (file, buffer) ->
+                        SystemCall.LLISTXATTR.call(OpenFile.shown(path), file, buffer.address(), buffer.byteSize()));
         List<byte[]> names = new ArrayList<>();
         int start = 0;
         for (int i = 0; i < list.length; i++) {
@@ -70,9 +48,12 @@ public final class ExtendedAttributes {
      */
     public static byte[] value(byte[] path, byte[] name) throws SystemCallException {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment attribute = Libc.cString(arena, name);
-            return sized("lgetxattr " + OpenFile.shown(name) + " of", path, (errno, file, buffer) ->
-                    (long) LGETXATTR.invokeExact(errno, file, attribute, buffer, buffer.byteSize()));
+            long attribute = SystemCall.bytes(arena, name);
+            String subject = OpenFile.shown(name) + " of " + OpenFile.shown(path);
+            return sized(
+                    path,
+                    (file, buffer) ->
+                            SystemCall.LGETXATTR.call(subject, file, attribute, buffer.address(), buffer.byteSize()));
         }
     }
 
@@ -82,53 +63,38 @@ public final class ExtendedAttributes {
      * @throws SystemCallException if {@code lsetxattr(2)} fails
      */
     public static void set(byte[] path, byte[] name, byte[] value) throws SystemCallException {
-        int result;
-        int number;
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment errno = arena.allocate(Libc.ERRNO_STATE);
             MemorySegment bytes = arena.allocate(Math.max(1, value.length));
             MemorySegment.copy(value, 0, bytes, ValueLayout.JAVA_BYTE, 0, value.length);
-            result = (int) LSETXATTR.invokeExact(
-                    errno, Libc.cString(arena, path), Libc.cString(arena, name), bytes, (long) value.length, 0);
-            number = Libc.errno(errno);
-        } catch (IllegalArgumentException failure) {
-            throw failure;
-        } catch (Throwable failure) {
-            throw Libc.unexpected("lsetxattr", failure);
-        }
-        if (result != 0) {
-            throw new SystemCallException("lsetxattr " + OpenFile.shown(name) + " of", OpenFile.shown(path), number);
+            long _ = SystemCall.LSETXATTR.call(
+                    OpenFile.shown(name) + " of " + OpenFile.shown(path),
+                    SystemCall.bytes(arena, path),
+                    SystemCall.bytes(arena, name),
+                    bytes.address(),
+                    value.length);
         }
     }
 
-    /** A call that fills a buffer and answers {@code ERANGE} when it is too small. */
+    /** A call that fills a buffer and fails with {@code ERANGE} when it is too small. */
     private interface FillingCall {
-        long fill(MemorySegment errno, MemorySegment path, MemorySegment buffer) throws Throwable;
+        long fill(long path, MemorySegment buffer) throws SystemCallException;
     }
 
-    private static byte[] sized(String call, byte[] path, FillingCall filling) throws SystemCallException {
+    private static byte[] sized(byte[] path, FillingCall call) throws SystemCallException {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment errno = arena.allocate(Libc.ERRNO_STATE);
-            MemorySegment file = Libc.cString(arena, path);
-            MemorySegment buffer = arena.allocate(USUAL_BYTES);
-            long length = fill(call, filling, errno, file, buffer);
-            if (length < 0 && Libc.errno(errno) == Errno.ERANGE) {
-                buffer = arena.allocate(MAX_BYTES);
-                length = fill(call, filling, errno, file, buffer);
+            long file = SystemCall.bytes(arena, path);
+            try {
+                return filled(call, file, arena.allocate(USUAL_BYTES));
+            } catch (SystemCallException failure) {
+                if (failure.errno() != Errno.ERANGE) {
+                    throw failure;
+                }
+                return filled(call, file, arena.allocate(MAX_BYTES));
             }
-            if (length < 0) {
-                throw new SystemCallException(call, OpenFile.shown(path), Libc.errno(errno));
-            }
-            return buffer.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE);
         }
     }
 
-    private static long fill(
-            String call, FillingCall filling, MemorySegment errno, MemorySegment file, MemorySegment buffer) {
-        try {
-            return filling.fill(errno, file, buffer);
-        } catch (Throwable failure) {
-            throw Libc.unexpected(call, failure);
-        }
+    private static byte[] filled(FillingCall call, long file, MemorySegment buffer) throws SystemCallException {
+        return buffer.asSlice(0, call.fill(file, buffer)).toArray(ValueLayout.JAVA_BYTE);
     }
 }

@@ -19,7 +19,21 @@ public final class Mount {
     /** The mount goes away from the tree now and ends when nobody uses it any more. */
     public static final int MNT_DETACH = 2;
 
+    /** A root, a working directory and a umask of the thread's own; mounts of its own need it ({@code linux/sched.h}). */
+    private static final int CLONE_FS = 0x00000200;
+
+    private static final int CLONE_NEWNS = 0x00020000;
+
     private Mount() {}
+
+    /**
+     * Gives the calling thread mounts of its own, whose changes nobody else sees, even where mounts are shared. The
+     * thread is of no use for anything else and must end; its mounts end with it.
+     */
+    public static void unshareMounts() throws SystemCallException {
+        long _ = SystemCall.UNSHARE.call("", CLONE_FS | CLONE_NEWNS);
+        change("/", MS_REC | MS_PRIVATE);
+    }
 
     /**
      * Mounts a file system.

@@ -1,29 +1,14 @@
 package io.lamina.linux;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /** A file descriptor that this process must close, and closes once. Any thread may close it. */
 public final class OwnedFd implements AutoCloseable {
     private static final MethodHandle CLOSE =
             Libc.handle("close", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
-    private static final MethodHandle OPEN = Libc.variadicErrnoHandle(
-            "open",
-            2,
-            FunctionDescriptor.of(
-                    ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
-    private static final MethodHandle FCNTL = Libc.variadicErrnoHandle(
-            "fcntl",
-            2,
-            FunctionDescriptor.of(
-                    ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
-
     /** Commands of {@code fcntl(2)} and the flag that they move, {@code asm-generic/fcntl.h} and {@code linux/fcntl.h}. */
     private static final int F_SETFD = 2;
 
@@ -31,9 +16,7 @@ public final class OwnedFd implements AutoCloseable {
     private static final int F_SETFL = 4;
     private static final int F_DUPFD_CLOEXEC = 1030;
     private static final int FD_CLOEXEC = 1;
-    private static final int O_RDONLY = 0;
     private static final int O_NONBLOCK = 0x800;
-    private static final int O_CLOEXEC = 02000000;
 
     private final int number;
     private final AtomicBoolean closed = new AtomicBoolean();
@@ -44,27 +27,6 @@ public final class OwnedFd implements AutoCloseable {
             throw new IllegalArgumentException("file descriptor " + number);
         }
         this.number = number;
-    }
-
-    /**
-     * Opens {@code file} for reading ({@code open(2)}), closed on exec.
-     *
-     * @param file may be {@code /proc/self/fd/N}, which opens the file of that descriptor anew
-     */
-    public static OwnedFd openReadOnly(Path file) throws SystemCallException {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(Libc.ERRNO_STATE);
-            MemorySegment path = Libc.cString(arena, file.toString().getBytes(StandardCharsets.UTF_8));
-            int number = (int) OPEN.invokeExact(state, path, O_RDONLY | O_CLOEXEC, 0);
-            if (number < 0) {
-                throw new SystemCallException("open", file.toString(), Libc.errno(state));
-            }
-            return new OwnedFd(number);
-        } catch (SystemCallException failure) {
-            throw failure;
-        } catch (Throwable failure) {
-            throw Libc.unexpected("open", failure);
-        }
     }
 
     /** The descriptor's number, good until {@link #close}. */
@@ -109,17 +71,6 @@ public final class OwnedFd implements AutoCloseable {
 
     /** {@code fcntl(2)} with an {@code int} argument. */
     static int fcntl(int fd, int command, int argument) throws SystemCallException {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(Libc.ERRNO_STATE);
-            int result = (int) FCNTL.invokeExact(state, fd, command, argument);
-            if (result < 0) {
-                throw new SystemCallException("fcntl", "fd " + fd, Libc.errno(state));
-            }
-            return result;
-        } catch (SystemCallException failure) {
-            throw failure;
-        } catch (Throwable failure) {
-            throw Libc.unexpected("fcntl", failure);
-        }
+        return (int) SystemCall.FCNTL.call("fd " + fd, fd, command, argument);
     }
 }

@@ -15,12 +15,22 @@ import java.util.Locale;
  * and the guest makes two dozen different calls.
  */
 enum SystemCall {
+    ACCEPT4(288, 242),
+    BIND(49, 200),
     CHDIR(80, 49),
     CHROOT(161, 51),
     CLOCK_GETTIME(228, 113),
+    CONNECT(42, 203),
     FCHMODAT(268, 53),
+    FCNTL(72, 25),
     FINIT_MODULE(313, 273),
+    GETDENTS64(217, 61),
+    GETSOCKOPT(55, 209),
     IOCTL(16, 29),
+    LGETXATTR(192, 9),
+    LISTEN(50, 201),
+    LLISTXATTR(195, 12),
+    LSETXATTR(189, 6),
     MKNODAT(259, 33),
     MOUNT(165, 40),
     OPENAT(257, 56),
@@ -28,10 +38,16 @@ enum SystemCall {
     PIDFD_SEND_SIGNAL(424, 424),
     PIPE2(293, 59),
     PPOLL(271, 73),
+    READ(0, 63),
+    READLINKAT(267, 78),
     REBOOT(169, 142),
     SETGROUPS(116, 159),
     SETRESGID(119, 149),
     SETRESUID(117, 147),
+    SHUTDOWN(48, 210),
+    SOCKET(41, 198),
+    SOCKETPAIR(53, 199),
+    STATX(332, 291),
     SYSLOG(103, 116),
     UMOUNT2(166, 39),
     UNSHARE(272, 97),
@@ -82,7 +98,12 @@ enum SystemCall {
 
     /** The address of a NUL-terminated copy of {@code text}, good for as long as the arena. */
     static long string(Arena arena, String text) {
-        return Libc.cString(arena, text.getBytes(StandardCharsets.UTF_8)).address();
+        return bytes(arena, text.getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** As {@link #string}, of a name that need not be text. */
+    static long bytes(Arena arena, byte[] name) {
+        return Libc.cString(arena, name).address();
     }
 
     private String callName() {

@@ -13,7 +13,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class ThreadContext {
     private static final int CLONE_FS = 0x00000200;
-    private static final int CLONE_NEWNS = 0x00020000;
 
     static {
         // With another root the class path is out of the thread's sight: what it throws must be there already.
@@ -28,7 +27,7 @@ final class ThreadContext {
         if (root == null) {
             long _ = SystemCall.UNSHARE.call("", CLONE_FS);
         } else {
-            unshareMounts();
+            Mount.unshareMounts();
             path(SystemCall.CHDIR, root.toString());
             Mount.move(".", "/");
             path(SystemCall.CHROOT, ".");
@@ -40,12 +39,6 @@ final class ThreadContext {
         if (credentials != null) {
             become(credentials);
         }
-    }
-
-    /** Gives the calling thread mounts of its own, whose changes nobody else sees, even where mounts are shared. */
-    static void unshareMounts() throws SystemCallException {
-        long _ = SystemCall.UNSHARE.call("", CLONE_FS | CLONE_NEWNS);
-        Mount.change("/", Mount.MS_REC | Mount.MS_PRIVATE);
     }
 
     private static void path(SystemCall call, String path) throws SystemCallException {

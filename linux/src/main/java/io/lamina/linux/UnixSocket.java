@@ -1,10 +1,8 @@
 package io.lamina.linux;
 
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandle;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
@@ -21,43 +19,6 @@ public final class UnixSocket {
 
     /** Room for a path in {@code struct sockaddr_un}, its final NUL included. */
     private static final int SUN_PATH_BYTES = 108;
-
-    private static final FunctionDescriptor THREE_INTS = FunctionDescriptor.of(
-            ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT);
-    private static final FunctionDescriptor FD_AND_ADDRESS = FunctionDescriptor.of(
-            ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_INT);
-    private static final MethodHandle SOCKET = Libc.errnoHandle("socket", THREE_INTS);
-    private static final MethodHandle BIND = Libc.errnoHandle("bind", FD_AND_ADDRESS);
-    private static final MethodHandle CONNECT = Libc.errnoHandle("connect", FD_AND_ADDRESS);
-    private static final MethodHandle LISTEN = Libc.errnoHandle(
-            "listen", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
-    private static final MethodHandle SHUTDOWN = Libc.errnoHandle(
-            "shutdown", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
-    private static final MethodHandle ACCEPT4 = Libc.errnoHandle(
-            "accept4",
-            FunctionDescriptor.of(
-                    ValueLayout.JAVA_INT,
-                    ValueLayout.JAVA_INT,
-                    ValueLayout.JAVA_LONG,
-                    ValueLayout.JAVA_LONG,
-                    ValueLayout.JAVA_INT));
-    private static final MethodHandle SOCKETPAIR = Libc.errnoHandle(
-            "socketpair",
-            FunctionDescriptor.of(
-                    ValueLayout.JAVA_INT,
-                    ValueLayout.JAVA_INT,
-                    ValueLayout.JAVA_INT,
-                    ValueLayout.JAVA_INT,
-                    ValueLayout.ADDRESS));
-    private static final MethodHandle GETSOCKOPT = Libc.errnoHandle(
-            "getsockopt",
-            FunctionDescriptor.of(
-                    ValueLayout.JAVA_INT,
-                    ValueLayout.JAVA_INT,
-                    ValueLayout.JAVA_INT,
-                    ValueLayout.JAVA_INT,
-                    ValueLayout.ADDRESS,
-                    ValueLayout.ADDRESS));
 
     private UnixSocket() {}
 
@@ -76,17 +37,11 @@ public final class UnixSocket {
     /** Makes a {@link Pair}. */
     public static Pair pair() throws SystemCallException {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(Libc.ERRNO_STATE);
             MemorySegment numbers = arena.allocate(ValueLayout.JAVA_INT, 2);
-            int result = (int) SOCKETPAIR.invokeExact(state, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, numbers);
-            check(result, "socketpair", "", state);
+            long _ = SystemCall.SOCKETPAIR.call("", AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, numbers.address());
             return new Pair(
                     new OwnedFd(numbers.getAtIndex(ValueLayout.JAVA_INT, 0)),
                     new OwnedFd(numbers.getAtIndex(ValueLayout.JAVA_INT, 1)));
-        } catch (SystemCallException failure) {
-            throw failure;
-        } catch (Throwable failure) {
-            throw Libc.unexpected("socketpair", failure);
         }
     }
 
@@ -97,108 +52,72 @@ public final class UnixSocket {
      * @param path at most 107 bytes long
      */
     public static OwnedFd listen(Path path, int backlog) throws SystemCallException {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(Libc.ERRNO_STATE);
-            OwnedFd fd = socket(arena, SOCK_NONBLOCK);
-            try {
-                MemorySegment address = address(arena, path);
-                int bound = (int) BIND.invokeExact(state, fd.number(), address, (int) address.byteSize());
-                check(bound, "bind", path.toString(), state);
-                int listening = (int) LISTEN.invokeExact(state, fd.number(), backlog);
-                check(listening, "listen", path.toString(), state);
-                return fd;
-            } catch (Throwable failure) {
-                fd.close();
-                throw failure;
-            }
-        } catch (SystemCallException | IllegalArgumentException failure) {
-            throw failure;
-        } catch (Throwable failure) {
-            throw Libc.unexpected("listen", failure);
-        }
+        return atPath(SystemCall.BIND, SOCK_NONBLOCK, path, fd -> {
+            long _ = SystemCall.LISTEN.call(path.toString(), fd.number(), backlog);
+        });
     }
 
     /** A blocking socket connected to who listens at {@code path}. */
     public static OwnedFd connect(Path path) throws SystemCallException {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(Libc.ERRNO_STATE);
-            OwnedFd fd = socket(arena, 0);
-            try {
-                MemorySegment address = address(arena, path);
-                int result = (int) CONNECT.invokeExact(state, fd.number(), address, (int) address.byteSize());
-                check(result, "connect", path.toString(), state);
-                return fd;
-            } catch (Throwable failure) {
-                fd.close();
-                throw failure;
-            }
-        } catch (SystemCallException | IllegalArgumentException failure) {
-            throw failure;
-        } catch (Throwable failure) {
-            throw Libc.unexpected("connect", failure);
-        }
+        return atPath(SystemCall.CONNECT, 0, path, _ -> {});
     }
 
     /** The next waiting connection, non-blocking; null when none waits. */
     public static @Nullable OwnedFd accept(OwnedFd listening) throws SystemCallException {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(Libc.ERRNO_STATE);
-            int number = (int) ACCEPT4.invokeExact(state, listening.number(), 0L, 0L, SOCK_NONBLOCK | SOCK_CLOEXEC);
-            if (number < 0 && Libc.errno(state) == Errno.EAGAIN) {
+        try {
+            return new OwnedFd((int) SystemCall.ACCEPT4.call(
+                    listening.toString(), listening.number(), 0, 0, SOCK_NONBLOCK | SOCK_CLOEXEC));
+        } catch (SystemCallException failure) {
+            if (failure.errno() == Errno.EAGAIN) {
                 return null;
             }
-            check(number, "accept4", listening.toString(), state);
-            return new OwnedFd(number);
-        } catch (SystemCallException failure) {
             throw failure;
-        } catch (Throwable failure) {
-            throw Libc.unexpected("accept4", failure);
         }
     }
 
     /** Ends both directions: whoever reads at either end finds the end of the stream. */
     public static void shutDown(OwnedFd connected) throws SystemCallException {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(Libc.ERRNO_STATE);
-            int result = (int) SHUTDOWN.invokeExact(state, connected.number(), SHUT_RDWR);
-            check(result, "shutdown", connected.toString(), state);
-        } catch (SystemCallException failure) {
-            throw failure;
-        } catch (Throwable failure) {
-            throw Libc.unexpected("shutdown", failure);
-        }
+        long _ = SystemCall.SHUTDOWN.call(connected.toString(), connected.number(), SHUT_RDWR);
     }
 
     /** Who connected, or made the pair ({@code SO_PEERCRED}). */
     public static PeerCredentials peerCredentials(OwnedFd connected) throws SystemCallException {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(Libc.ERRNO_STATE);
             MemorySegment credentials = arena.allocate(ValueLayout.JAVA_INT, 3);
             MemorySegment length = arena.allocateFrom(ValueLayout.JAVA_INT, (int) credentials.byteSize());
-            int result = (int)
-                    GETSOCKOPT.invokeExact(state, connected.number(), SOL_SOCKET, SO_PEERCRED, credentials, length);
-            check(result, "getsockopt", connected.toString(), state);
+            long _ = SystemCall.GETSOCKOPT.call(
+                    connected.toString(),
+                    connected.number(),
+                    SOL_SOCKET,
+                    SO_PEERCRED,
+                    credentials.address(),
+                    length.address());
             return new PeerCredentials(
                     credentials.getAtIndex(ValueLayout.JAVA_INT, 0),
                     credentials.getAtIndex(ValueLayout.JAVA_INT, 1),
                     credentials.getAtIndex(ValueLayout.JAVA_INT, 2));
-        } catch (SystemCallException failure) {
-            throw failure;
-        } catch (Throwable failure) {
-            throw Libc.unexpected("getsockopt", failure);
         }
     }
 
-    private static OwnedFd socket(Arena arena, int flags) throws SystemCallException {
-        try {
-            MemorySegment state = arena.allocate(Libc.ERRNO_STATE);
-            int number = (int) SOCKET.invokeExact(state, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
-            check(number, "socket", "", state);
-            return new OwnedFd(number);
-        } catch (SystemCallException failure) {
-            throw failure;
-        } catch (Throwable failure) {
-            throw Libc.unexpected("socket", failure);
+    /** What is done with a socket before anyone else sees it. */
+    private interface Preparation {
+        void prepare(OwnedFd fd) throws SystemCallException;
+    }
+
+    /** A new socket bound or connected to a path. */
+    private static OwnedFd atPath(SystemCall call, int flags, Path path, Preparation preparation)
+            throws SystemCallException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment address = address(arena, path);
+            OwnedFd fd = new OwnedFd((int) SystemCall.SOCKET.call("", AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
+            try {
+                long _ = call.call(path.toString(), fd.number(), address.address(), address.byteSize());
+                preparation.prepare(fd);
+                return fd;
+            } catch (SystemCallException failure) {
+                fd.close();
+                throw failure;
+            }
         }
     }
 
@@ -213,11 +132,5 @@ public final class UnixSocket {
         address.set(ValueLayout.JAVA_SHORT, 0, (short) AF_UNIX);
         MemorySegment.copy(bytes, 0, address, ValueLayout.JAVA_BYTE, 2, bytes.length);
         return address;
-    }
-
-    private static void check(int result, String call, String subject, MemorySegment state) throws SystemCallException {
-        if (result < 0) {
-            throw new SystemCallException(call, subject, Libc.errno(state));
-        }
     }
 }

@@ -69,7 +69,7 @@ class MountTest {
 
     private static void inPrivateMounts(Body body) throws Exception {
         FutureTask<Void> task = new FutureTask<>(() -> {
-            ThreadContext.unshareMounts();
+            Mount.unshareMounts();
             body.run();
             return null;
         });

@@ -147,7 +147,7 @@ class SpawnTest {
         Files.createDirectories(root.resolve("dir"));
         Files.copy(Path.of("/bin/busybox"), root.resolve("sh"));
         FutureTask<String> inNamespace = new FutureTask<>(() -> {
-            ThreadContext.unshareMounts();
+            Mount.unshareMounts();
             Mount.bind(root.toString(), root.toString());
             try {
                 return outputOf(Spawn.of(Path.of("/sh"), List.of("-c", "pwd; echo /*; cd ../..; echo *"))

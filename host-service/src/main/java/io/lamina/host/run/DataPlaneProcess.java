@@ -2,6 +2,7 @@ package io.lamina.host.run;
 
 import io.lamina.images.device.Extent;
 import io.lamina.images.device.FlattenedDevice;
+import io.lamina.linux.DataFile;
 import io.lamina.linux.OwnedFd;
 import io.lamina.linux.Pidfd;
 import io.lamina.linux.Spawn;
@@ -71,7 +72,7 @@ final class DataPlaneProcess implements AutoCloseable {
                 case Extent.FileExtent file -> {
                     Integer id = files.get(file.file());
                     if (id == null) {
-                        id = hand(OwnedFd.openReadOnly(file.file()));
+                        id = hand(DataFile.openForReading(file.file()));
                         files.put(file.file(), id);
                     }
                     runs.add(new DeviceSpec.Run(file.startByte(), file.lengthBytes(), id, file.fileOffsetBytes()));

@@ -1,5 +1,6 @@
 package io.lamina.images.oracle;
 
+import io.lamina.linux.Mount;
 import io.lamina.linux.testing.PrivateMounts;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -18,7 +19,7 @@ public final class MountedErofs implements AutoCloseable {
     public MountedErofs(PrivateMounts mounts, Path image, Path root) throws IOException {
         this.mounts = mounts;
         this.root = Files.createDirectories(root);
-        mounts.mount(image.toString(), root, "erofs", PrivateMounts.MS_RDONLY, "");
+        mounts.mount(image.toString(), root, "erofs", Mount.MS_RDONLY, "");
     }
 
     /** Where the tree is. */

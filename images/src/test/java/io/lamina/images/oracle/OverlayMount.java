@@ -1,5 +1,6 @@
 package io.lamina.images.oracle;
 
+import io.lamina.linux.Mount;
 import io.lamina.linux.testing.PrivateMounts;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -32,7 +33,7 @@ public final class OverlayMount implements AutoCloseable {
                 layers.add(layer);
                 lower.insert(0, layer.root() + ":");
             }
-            mounts.mount("overlay", root, "overlay", PrivateMounts.MS_RDONLY, "lowerdir=" + lower);
+            mounts.mount("overlay", root, "overlay", Mount.MS_RDONLY, "lowerdir=" + lower);
         } catch (IOException failure) {
             for (MountedErofs layer : layers) {
                 layer.close();

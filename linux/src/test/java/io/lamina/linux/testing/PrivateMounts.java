@@ -1,15 +1,7 @@
 package io.lamina.linux.testing;
 
-import io.lamina.linux.Errno;
+import io.lamina.linux.Mount;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
-import java.lang.foreign.MemoryLayout;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandle;
-import java.lang.invoke.VarHandle;
 import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicReference;
 
@@ -21,30 +13,6 @@ import java.util.concurrent.atomic.AtomicReference;
  * <p>Everything that looks at the mounts has to run in the body, on its thread.
  */
 public final class PrivateMounts {
-    /** Read-only, for {@link #mount}'s flags ({@code linux/mount.h}). */
-    public static final long MS_RDONLY = 1;
-
-    private static final long MS_REC = 16384;
-    private static final long MS_PRIVATE = 1 << 18;
-    private static final int MNT_DETACH = 2;
-    private static final int CLONE_NEWNS = 0x00020000;
-
-    private static final MemoryLayout ERRNO_STATE = Linker.Option.captureStateLayout();
-    private static final VarHandle ERRNO = ERRNO_STATE.varHandle(MemoryLayout.PathElement.groupElement("errno"));
-    private static final MethodHandle UNSHARE =
-            bind("unshare", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
-    private static final MethodHandle UMOUNT2 =
-            bind("umount2", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_INT));
-    private static final MethodHandle MOUNT = bind(
-            "mount",
-            FunctionDescriptor.of(
-                    ValueLayout.JAVA_INT,
-                    ValueLayout.ADDRESS,
-                    ValueLayout.ADDRESS,
-                    ValueLayout.ADDRESS,
-                    ValueLayout.JAVA_LONG,
-                    ValueLayout.ADDRESS));
-
     private PrivateMounts() {}
 
     /** What runs in the namespace. */
@@ -62,7 +30,7 @@ public final class PrivateMounts {
         AtomicReference<Throwable> failure = new AtomicReference<>();
         Thread thread = Thread.ofPlatform().name("private mounts").start(() -> {
             try {
-                unshare();
+                Mount.unshareMounts();
                 body.run(new PrivateMounts());
             } catch (Throwable thrown) {
                 failure.set(thrown);
@@ -80,12 +48,12 @@ public final class PrivateMounts {
     /**
      * {@code mount(2)}.
      *
-     * @param flags such as {@link #MS_RDONLY}
+     * @param flags a sum of {@code Mount.MS_} constants
      * @param options the file system's own, less than a page of them
      * @throws IOException if the call fails
      */
     public void mount(String source, Path target, String type, long flags, String options) throws IOException {
-        mountAt(source, target.toString(), type, flags, options);
+        Mount.mount(type, source, target.toString(), flags, options);
     }
 
     /**
@@ -94,60 +62,6 @@ public final class PrivateMounts {
      * @throws IOException if {@code umount2(2)} fails
      */
     public void unmount(Path target) throws IOException {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment errno = arena.allocate(ERRNO_STATE);
-            int result = (int) UMOUNT2.invoke(errno, arena.allocateFrom(target.toString()), MNT_DETACH);
-            check(result, errno, "umount2 " + target);
-        } catch (IOException | Error failure) {
-            throw failure;
-        } catch (Throwable failure) {
-            throw new AssertionError(failure);
-        }
-    }
-
-    private static void unshare() throws IOException {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment errno = arena.allocate(ERRNO_STATE);
-            check((int) UNSHARE.invoke(errno, CLONE_NEWNS), errno, "unshare(CLONE_NEWNS)");
-        } catch (IOException | Error failure) {
-            throw failure;
-        } catch (Throwable failure) {
-            throw new AssertionError(failure);
-        }
-        // Without this the namespace's mounts would still travel to the parent's tree.
-        mountAt("none", "/", "none", MS_REC | MS_PRIVATE, "");
-    }
-
-    private static void mountAt(String source, String target, String type, long flags, String options)
-            throws IOException {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment errno = arena.allocate(ERRNO_STATE);
-            int result = (int) MOUNT.invoke(
-                    errno,
-                    arena.allocateFrom(source),
-                    arena.allocateFrom(target),
-                    arena.allocateFrom(type),
-                    flags,
-                    arena.allocateFrom(options));
-            String shown = options.length() > 200 ? options.substring(0, 200) + "…" : options;
-            check(result, errno, "mount -t " + type + " -o " + shown + " " + source + " " + target);
-        } catch (IOException | Error failure) {
-            throw failure;
-        } catch (Throwable failure) {
-            throw new AssertionError(failure);
-        }
-    }
-
-    private static void check(int result, MemorySegment errno, String call) throws IOException {
-        if (result != 0) {
-            throw new IOException(call + ": " + Errno.describe((int) ERRNO.get(errno, 0L)));
-        }
-    }
-
-    @SuppressWarnings("restricted") // the descriptors above are those of the manual pages
-    private static MethodHandle bind(String function, FunctionDescriptor descriptor) {
-        Linker linker = Linker.nativeLinker();
-        return linker.downcallHandle(
-                linker.defaultLookup().findOrThrow(function), descriptor, Linker.Option.captureCallState("errno"));
+        Mount.unmount(target.toString(), Mount.MNT_DETACH);
     }
 }

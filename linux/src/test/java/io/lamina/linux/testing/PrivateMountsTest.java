@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.lamina.linux.Mount;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -47,7 +48,7 @@ final class PrivateMountsTest {
         Machine.needsRoot();
         PrivateMounts.run(mounts -> {
             Files.createFile(directory.resolve("below"));
-            mounts.mount("tmpfs", directory, "tmpfs", PrivateMounts.MS_RDONLY, "");
+            mounts.mount("tmpfs", directory, "tmpfs", Mount.MS_RDONLY, "");
             assertFalse(Files.exists(directory.resolve("below")));
             mounts.unmount(directory);
             assertTrue(Files.exists(directory.resolve("below")));
