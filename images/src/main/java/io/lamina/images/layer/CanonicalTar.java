@@ -1,22 +1,15 @@
 package io.lamina.images.layer;
 
 import io.lamina.images.UnsupportedImageException;
-import io.lamina.images.erofs.Attributes;
-import io.lamina.images.erofs.Content;
 import io.lamina.images.erofs.DirentCursor;
 import io.lamina.images.erofs.ErofsImage;
 import io.lamina.images.erofs.FileType;
 import io.lamina.images.erofs.Inode;
-import io.lamina.images.erofs.Owner;
-import io.lamina.images.erofs.Timestamp;
 import io.lamina.images.erofs.WalkBudget;
 import io.lamina.images.erofs.Xattrs;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 
@@ -26,21 +19,15 @@ import java.util.Map;
  * which no tar can hold.
  */
 public final class CanonicalTar {
-    private static final int PIECE_BYTES = 64 << 10;
     private static final byte[] NONE = new byte[0];
-    private static final byte[] OPAQUE_NAME = ".wh..wh..opq".getBytes(StandardCharsets.US_ASCII);
-    private static final byte[] WHITEOUT_PREFIX = ".wh.".getBytes(StandardCharsets.US_ASCII);
-    private static final Attributes MARK =
-            new Attributes(FileType.REGULAR.modeBits() | 0644, Owner.ROOT, Timestamp.EPOCH, Xattrs.NONE);
 
     private final ErofsImage image;
     private final WalkBudget walk;
-    private final TarOutput tar;
+    private final EntryWriter entries;
     /** The first path of each file with several names. */
     private final Map<Long, byte[]> firstPaths = new HashMap<>();
 
     private final ArrayDeque<Level> levels = new ArrayDeque<>();
-    private final ByteBuffer piece = ByteBuffer.allocate(PIECE_BYTES);
 
     /** A directory on the way down; its path is empty or ends with a slash. */
     private record Level(RawPath path, DirentCursor entries) {}
@@ -48,7 +35,7 @@ public final class CanonicalTar {
     private CanonicalTar(ErofsImage image, OutputStream out) {
         this.image = image;
         this.walk = new WalkBudget(image);
-        this.tar = new TarOutput(out);
+        this.entries = new EntryWriter(image, new TarOutput(out));
     }
 
     /**
@@ -61,7 +48,7 @@ public final class CanonicalTar {
         CanonicalTar writer = new CanonicalTar(image, out);
         writer.directory(image.root(), NONE);
         writer.walk();
-        writer.tar.finish();
+        writer.entries.finish();
     }
 
     private void walk() throws IOException {
@@ -74,11 +61,7 @@ public final class CanonicalTar {
             Inode inode = image.inode(level.entries().nid());
             byte[] name = level.entries().name();
             byte[] path = joined(level.path().bytes(), name);
-            if (LayerTree.startsWith(name, WHITEOUT_PREFIX)) {
-                throw new UnsupportedImageException(
-                        image.name() + ": " + new RawPath(path),
-                        "a file named as a whiteout cannot be in a layer's tar");
-            }
+            entries.checkName(name, path);
             if (inode.type() == FileType.DIRECTORY) {
                 directory(inode, joined(path, new byte[] {'/'}));
             } else {
@@ -91,63 +74,29 @@ public final class CanonicalTar {
         walk.spend(inode);
         Xattrs xattrs = image.xattrs(inode);
         if (!xattrs.sorted().contains(LayerXattrs.IMPLIED)) {
-            byte[] shown = path.length == 0 ? new byte[] {'.', '/'} : path;
-            tar.header(shown, '5', attributes(inode, xattrs), 0, NONE);
+            entries.directory(inode, path);
         }
         if (xattrs.sorted().contains(LayerXattrs.OPAQUE)) {
-            tar.header(joined(path, OPAQUE_NAME), '0', MARK, 0, NONE);
+            entries.mark(joined(path, EntryWriter.OPAQUE_NAME));
         }
         levels.push(new Level(new RawPath(path), image.entries(inode, walk)));
     }
 
     private void file(Inode inode, byte[] directory, byte[] name, byte[] path) throws IOException {
-        byte[] first = inode.links() > 1 ? firstPaths.putIfAbsent(inode.place().nid(), path) : null;
-        boolean device = inode.type() == FileType.CHARACTER_DEVICE || inode.type() == FileType.BLOCK_DEVICE;
-        if (inode.type() == FileType.CHARACTER_DEVICE && inode.data().address() == Content.Device.WHITEOUT.number()) {
-            tar.header(joined(joined(directory, WHITEOUT_PREFIX), name), '0', MARK, 0, NONE);
+        if (EntryWriter.isWhiteout(inode)) {
+            entries.mark(joined(joined(directory, EntryWriter.WHITEOUT_PREFIX), name));
             return;
         }
-        Attributes attributes = attributes(inode, image.xattrs(inode));
+        byte[] first = inode.links() > 1 ? firstPaths.putIfAbsent(inode.place().nid(), path) : null;
         if (first != null) {
-            tar.header(path, '1', attributes, 0, first);
+            entries.hardLink(inode, path, first);
             return;
         }
         walk.spend(inode);
-        if (device) {
-            tar.device(
-                    path,
-                    inode.type() == FileType.BLOCK_DEVICE ? '4' : '3',
-                    attributes,
-                    inode.data().address());
-            return;
-        }
-        switch (inode.type()) {
-            case REGULAR -> regular(inode, path, attributes);
-            case SYMLINK -> tar.header(path, '2', attributes, 0, image.symlinkTarget(inode));
-            case FIFO -> tar.header(path, '6', attributes, 0, NONE);
-            case SOCKET, DIRECTORY, CHARACTER_DEVICE, BLOCK_DEVICE -> {}
-        }
-    }
-
-    private void regular(Inode inode, byte[] path, Attributes attributes) throws IOException {
-        long size = inode.data().sizeBytes();
-        tar.header(path, '0', attributes, size, NONE);
-        for (long at = 0; at < size; at += piece.position()) {
-            piece.clear();
-            image.read(inode, at, piece);
-            tar.data(piece.array(), 0, piece.position());
-        }
-        tar.endData(size);
-    }
-
-    private static Attributes attributes(Inode inode, Xattrs xattrs) {
-        Xattrs kept = xattrs.without(attribute -> LayerXattrs.isStacking(attribute.fullName()));
-        return new Attributes(inode.mode(), inode.owner(), inode.mtime(), kept);
+        entries.file(inode, path);
     }
 
     private static byte[] joined(byte[] start, byte[] end) {
-        byte[] whole = Arrays.copyOf(start, start.length + end.length);
-        System.arraycopy(end, 0, whole, start.length, end.length);
-        return whole;
+        return EntryWriter.joined(start, end);
     }
 }

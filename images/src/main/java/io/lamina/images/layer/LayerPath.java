@@ -114,8 +114,11 @@ record LayerPath(Kind kind, List<byte[]> parents, RawPath last) {
             }
             return;
         }
-        if (name.length > MAX_NAME_BYTES) {
-            throw entry.corrupt("name of " + name.length + " bytes, more than " + MAX_NAME_BYTES);
+        // A whiteout's name is never made in a file system, so that the name behind the prefix may be as long as any.
+        boolean whiteout = LayerTree.startsWith(name, WHITEOUT_PREFIX) && !LayerTree.startsWith(name, META_PREFIX);
+        int maxBytes = whiteout ? WHITEOUT_PREFIX.length + MAX_NAME_BYTES : MAX_NAME_BYTES;
+        if (name.length > maxBytes) {
+            throw entry.corrupt("name of " + name.length + " bytes, more than " + maxBytes);
         }
         components.add(name);
     }

@@ -9,6 +9,9 @@ public enum Compression {
     /** Zstandard (RFC 8878), of one frame or more. */
     ZSTD;
 
+    /** So many first bytes tell one from the other. */
+    static final int MAGIC_BYTES = 4;
+
     /** What the first bytes say, for archives that name no media type; a tar never starts like the other two. */
     static Compression ofFirstBytes(byte[] bytes) {
         if (bytes.length >= 2 && (bytes[0] & 0xff) == 0x1f && (bytes[1] & 0xff) == 0x8b) {

@@ -2,11 +2,14 @@ package io.lamina.images.oci;
 
 import io.lamina.images.CorruptImageException;
 import io.lamina.images.UnsupportedImageException;
+import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 
 /** Layers as tars, however they are stored. */
 public final class LayerStream {
+    private static final int BUFFER_BYTES = 256 << 10;
+
     private LayerStream() {}
 
     /**
@@ -31,11 +34,7 @@ public final class LayerStream {
         InputStream stored = layer.openUnverified();
         boolean opened = false;
         try {
-            InputStream tar = switch (compression) {
-                case NONE -> stored;
-                case GZIP -> new GzipStream(what, stored);
-                case ZSTD -> zstd(what, stored);
-            };
+            InputStream tar = uncompressed(what, stored, compression);
             opened = true;
             return tar;
         } finally {
@@ -43,6 +42,30 @@ public final class LayerStream {
                 stored.close();
             }
         }
+    }
+
+    /**
+     * A tar of any compression that is read, told apart by its first bytes.
+     *
+     * @param what names it in messages
+     * @param stored is closed with the tar
+     * @throws UnsupportedImageException if it is stored in a way that is not read
+     */
+    public static InputStream detected(String what, InputStream stored) throws IOException {
+        BufferedInputStream buffered = new BufferedInputStream(stored, BUFFER_BYTES);
+        buffered.mark(Compression.MAGIC_BYTES);
+        byte[] first = buffered.readNBytes(Compression.MAGIC_BYTES);
+        buffered.reset();
+        return uncompressed(what, buffered, Compression.ofFirstBytes(first));
+    }
+
+    private static InputStream uncompressed(String what, InputStream stored, Compression compression)
+            throws IOException {
+        return switch (compression) {
+            case NONE -> stored;
+            case GZIP -> new GzipStream(what, stored);
+            case ZSTD -> zstd(what, stored);
+        };
     }
 
     private static InputStream zstd(String what, InputStream stored) throws IOException {

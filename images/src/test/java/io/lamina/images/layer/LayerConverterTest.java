@@ -225,7 +225,7 @@ class LayerConverterTest {
     }
 
     @Test
-    void refusalsNameEntryPathOffsetAndRule() {
+    void refusalsNameEntryPathOffsetAndRule() throws IOException {
         assertRefused(new TestTar().hardLink("a", "b/c"), "tar entry 1 (a) at byte 0: hard link to b/c, which is not");
         assertRefused(
                 new TestTar().directory("d").hardLink("a", "d"),
@@ -241,6 +241,8 @@ class LayerConverterTest {
         assertRefused(
                 new TestTar().symlink("loop", "loop").file("loop/x", ""), "more than 255 symbolic links on the way");
         assertRefused(new TestTar().file("n".repeat(256), ""), "name of 256 bytes, more than 255");
+        assertRefused(new TestTar().whiteout("n".repeat(256)), "name of 260 bytes, more than 259");
+        assertTrue(tree(new TestTar().whiteout("n".repeat(255))).containsKey("n".repeat(255)));
     }
 
     @Test
