@@ -11,7 +11,15 @@ import picocli.CommandLine.HelpCommand;
         synopsisSubcommandLabel = "COMMAND",
         versionProvider = BuildVersion.class,
         mixinStandardHelpOptions = true,
-        subcommands = {QuickstartCommand.class, RunCommand.class, GuestCommand.class, HelpCommand.class},
+        subcommands = {
+            QuickstartCommand.class,
+            RunCommand.class,
+            LayerCommand.class,
+            DeviceCommand.class,
+            ErofsCommand.class,
+            GuestCommand.class,
+            HelpCommand.class
+        },
         footerHeading = "%nExit status:%n",
         footer = {
             "  of the command in the virtual machine, for run; else",

@@ -1,10 +1,10 @@
 package io.lamina.host.cli;
 
 import io.lamina.agent.protocol.Integrity;
+import io.lamina.host.flatten.Steps;
 import io.lamina.host.run.ImageRun;
 import io.lamina.host.run.Installation;
 import io.lamina.host.run.RunOptions;
-import io.lamina.host.run.Steps;
 import io.lamina.images.oci.ImageReference;
 import java.io.IOException;
 import java.nio.file.Path;

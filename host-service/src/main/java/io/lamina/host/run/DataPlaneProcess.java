@@ -1,5 +1,6 @@
 package io.lamina.host.run;
 
+import io.lamina.host.flatten.MemoryFiles;
 import io.lamina.images.device.Extent;
 import io.lamina.images.device.FlattenedDevice;
 import io.lamina.linux.DataFile;

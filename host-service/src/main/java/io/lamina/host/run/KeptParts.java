@@ -1,5 +1,6 @@
 package io.lamina.host.run;
 
+import io.lamina.host.flatten.FlattenedImage;
 import io.lamina.images.device.FlattenedDevice;
 import io.lamina.shim.qemu.QemuMachine;
 import java.io.IOException;
@@ -28,7 +29,7 @@ final class KeptParts {
             Files.write(directory.get().resolve("statement.json"), envelope);
             Files.writeString(directory.get().resolve("extents.txt"), served.list());
             Files.copy(
-                    MemoryFiles.path(image.fsmeta().memory()),
+                    image.fsmeta().path(),
                     directory.get().resolve("fsmeta.erofs"),
                     StandardCopyOption.REPLACE_EXISTING);
         }

@@ -33,6 +33,7 @@ import java.util.stream.Stream;
  * blobs/DIFFID.FORMAT.VERITYROOT/layer.erofs    the blob
  * blobs/DIFFID.FORMAT.VERITYROOT/leaves         its level-0 hashes
  * blobs/DIFFID.FORMAT.VERITYROOT/level1         the hashes of the blocks of leaves, all that a composition reads
+ * blobs/DIFFID.FORMAT.VERITYROOT/recipe         what turns the blob into the layer's tar again
  * staging/PID-N/                                a blob in the making, its "lock" held by the process that makes it
  * </pre>
  *
@@ -46,6 +47,7 @@ public final class BlobStore {
     private static final String BLOB = "layer.erofs";
     private static final String LEAVES = "leaves";
     private static final String LEVEL1 = "level1";
+    private static final String RECIPE = "recipe";
     private static final String LOCK = "lock";
 
     private final Path blobs;
@@ -89,11 +91,11 @@ public final class BlobStore {
         return Optional.of(load(directory, diffId, Digest.parse("sha256:" + verityRoot)));
     }
 
-    /** What writes a blob and its leaves from their beginnings on. */
+    /** What writes a blob, its leaves and its recipe from their beginnings on. */
     @FunctionalInterface
     public interface Conversion {
-        /** Writes both files. */
-        void write(FileChannel blob, FileChannel leaves) throws IOException;
+        /** Writes the three files. */
+        void write(FileChannel blob, FileChannel leaves, FileChannel recipe) throws IOException;
     }
 
     /**
@@ -112,15 +114,17 @@ public final class BlobStore {
             PartHashes hashes;
             try (FileChannel blob = FileChannel.open(content.resolve(BLOB), CREATE_NEW, READ, WRITE);
                     FileChannel leaves = FileChannel.open(content.resolve(LEAVES), CREATE_NEW, READ, WRITE);
+                    FileChannel recipe = FileChannel.open(content.resolve(RECIPE), CREATE_NEW, READ, WRITE);
                     FileChannel level1 = FileChannel.open(content.resolve(LEVEL1), CREATE_NEW, READ, WRITE)) {
-                conversion.write(blob, leaves);
-                hashes = hashesOf(leaves);
+                conversion.write(blob, leaves, recipe);
+                hashes = PartHashes.ofLeaves(VerityGeometry.STANDARD, leaves);
                 ByteBuffer bytes = ByteBuffer.wrap(hashes.level1());
                 while (bytes.hasRemaining()) {
                     level1.write(bytes);
                 }
                 blob.force(true);
                 leaves.force(true);
+                recipe.force(true);
                 level1.force(true);
             }
             force(content);
@@ -145,12 +149,6 @@ public final class BlobStore {
         force(blobs);
     }
 
-    private static PartHashes hashesOf(FileChannel leaves) throws IOException {
-        ByteBuffer all = ByteBuffer.allocate(Math.toIntExact(leaves.size()));
-        while (all.hasRemaining() && leaves.read(all, all.position()) >= 0) {}
-        return PartHashes.ofLeaves(VerityGeometry.STANDARD, all.flip());
-    }
-
     private static StoredBlob load(Path directory, Digest diffId, Digest verityRoot) throws IOException {
         Path blob = directory.resolve(BLOB);
         Path leaves = directory.resolve(LEAVES);
@@ -168,7 +166,7 @@ public final class BlobStore {
         if (!hashes.rootHash().equals(verityRoot)) {
             throw damaged(directory, "its level1 gives the root " + hashes.rootHash());
         }
-        return new StoredBlob(diffId, hashes, blob, leaves);
+        return new StoredBlob(diffId, hashes, blob, leaves, directory.resolve(RECIPE));
     }
 
     private static CorruptImageException damaged(Path directory, String how) {

@@ -14,8 +14,9 @@ import java.nio.file.Path;
  * @param hashes what a hash tree needs of the blob
  * @param blob the EROFS image, a multiple of 512 KiB long
  * @param leaves the level-0 hashes of the blob
+ * @param recipe what turns the blob into the layer's tar again; a store that an earlier version wrote may lack it
  */
-public record StoredBlob(Digest diffId, PartHashes hashes, Path blob, Path leaves) {
+public record StoredBlob(Digest diffId, PartHashes hashes, Path blob, Path leaves, Path recipe) {
     /** Length of the blob in blocks of 4096 bytes. */
     public long blocks() {
         return hashes.dataBlocks();

@@ -45,8 +45,8 @@ class BlobStoreTest {
 
         assertThrows(
                 CorruptImageException.class,
-                () -> store.add(DIFF_ID, (blob, leaves) -> {
-                    zeroes(blob, leaves);
+                () -> store.add(DIFF_ID, (blob, leaves, recipe) -> {
+                    zeroes(blob, leaves, recipe);
                     throw new CorruptImageException("layer", "torn");
                 }));
 
@@ -78,9 +78,9 @@ class BlobStoreTest {
         Files.createFile(locked.resolve("lock"));
         Files.createDirectory(locked.resolve("content"));
 
-        BlobStore.open(directory).add(DIFF_ID, (blob, leaves) -> {
+        BlobStore.open(directory).add(DIFF_ID, (blob, leaves, recipe) -> {
             BlobStore.open(directory); // while this one is in the making
-            zeroes(blob, leaves);
+            zeroes(blob, leaves, recipe);
         });
 
         assertTrue(Files.notExists(unlocked));
@@ -115,7 +115,7 @@ class BlobStoreTest {
         assertEquals(0700, (int) Files.getAttribute(root, "unix:mode") & 0777);
     }
 
-    private static void zeroes(FileChannel blob, FileChannel leaves) throws IOException {
+    private static void zeroes(FileChannel blob, FileChannel leaves, FileChannel recipe) throws IOException {
         blob.write(ByteBuffer.wrap(new byte[128 * 4096]));
         leaves.write(ByteBuffer.wrap(PartHashes.zeroLeaves(VerityGeometry.STANDARD, 128)));
     }

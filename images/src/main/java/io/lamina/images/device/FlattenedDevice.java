@@ -11,6 +11,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.Predicate;
 
 /**
  * One linear address space: fsmeta, each layer blob, then the hash tree that proves them. A list of extents and a few
@@ -115,31 +116,51 @@ public final class FlattenedDevice {
         return new FlattenedDevice(Extents.replaced(extents, patch), geometry, dataBlocks, rootHash);
     }
 
+    /** As {@link #withRestIn(Path, Predicate)}, where all files stay. */
+    public FlattenedDevice withRestIn(Path file) throws IOException {
+        return withRestIn(file, _ -> true);
+    }
+
     /**
-     * This device with all that is in no file written to {@code file}, zeroes as holes: the same bytes elsewhere. For
-     * descriptions that can name nothing but files.
+     * This device with all that is in no file that stays written to {@code file}, zeroes as holes: the same bytes
+     * elsewhere. For descriptions that can name nothing but files.
      *
      * @param file is made, or emptied first
+     * @param stays whether a file of an extent is still there when the description is read; memory files are not
      */
-    public FlattenedDevice withRestIn(Path file) throws IOException {
+    public FlattenedDevice withRestIn(Path file, Predicate<Path> stays) throws IOException {
         List<Extent> stored = new ArrayList<>();
-        try (FileChannel target = FileChannel.open(
-                file, StandardOpenOption.WRITE, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING)) {
+        try (DeviceReader reader = DeviceReader.open(this);
+                FileChannel target = FileChannel.open(
+                        file,
+                        StandardOpenOption.WRITE,
+                        StandardOpenOption.CREATE,
+                        StandardOpenOption.TRUNCATE_EXISTING)) {
             long end = 0;
             for (Extent extent : extents) {
-                if (extent instanceof Extent.FileExtent) {
+                if (extent instanceof Extent.FileExtent kept && stays.test(kept.file())) {
                     stored.add(extent);
                     continue;
                 }
-                if (extent instanceof Extent.MemoryExtent memory) {
-                    RawWriter.writeFully(target, memory.content(), end);
-                }
+                RawWriter.write(extent.movedTo(end), reader, target);
                 stored.add(new Extent.FileExtent(extent.startByte(), extent.lengthBytes(), file, end));
                 end += extent.lengthBytes();
             }
             RawWriter.extendTo(target, end);
         }
         return new FlattenedDevice(stored, geometry, dataBlocks, rootHash);
+    }
+
+    /** The same device, where a file goes by another name: it was, or will be, moved there. */
+    public FlattenedDevice withFileNamed(Path before, Path after) {
+        List<Extent> renamed = new ArrayList<>();
+        for (Extent extent : extents) {
+            renamed.add(
+                    extent instanceof Extent.FileExtent file && file.file().equals(before)
+                            ? new Extent.FileExtent(file.startByte(), file.lengthBytes(), after, file.fileOffsetBytes())
+                            : extent);
+        }
+        return new FlattenedDevice(renamed, geometry, dataBlocks, rootHash);
     }
 
     /** Writes the device to {@code target}, from its byte 0 on; zeroes become holes. Anything there before is lost. */

@@ -15,6 +15,9 @@ final class DirentBlocks {
     /** Offset of the name's position within the block, 16 bits. */
     static final int NAMEOFF = 8;
 
+    /** Offset of the type within an entry. */
+    static final int FILE_TYPE = 10;
+
     /** The longest name. */
     static final int MAX_NAME_BYTES = 255;
 

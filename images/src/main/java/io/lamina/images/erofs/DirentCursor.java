@@ -22,6 +22,8 @@ public final class DirentCursor {
 
     private byte[] name = new byte[0];
     private long nid;
+    private int typeCode;
+    private long parentNid = -1;
     private boolean sawSelf;
     private boolean sawParent;
 
@@ -40,6 +42,16 @@ public final class DirentCursor {
     /** The current entry's node id. */
     public long nid() {
         return nid;
+    }
+
+    /** The current entry's type as the dirent has it, {@link FileType#direntCode} if it is right. */
+    int typeCode() {
+        return typeCode;
+    }
+
+    /** Where {@code ..} leads, once all entries are read; -1 before it was seen. */
+    long parentNid() {
+        return parentNid;
     }
 
     /**
@@ -61,6 +73,7 @@ public final class DirentCursor {
             }
             if (name.length == 2) {
                 sawParent = true;
+                parentNid = nid;
             } else if (nid == directory.place().nid()) {
                 sawSelf = true;
             } else {
@@ -120,6 +133,7 @@ public final class DirentCursor {
         }
         name = read;
         nid = bytes.i64(dirent);
+        typeCode = bytes.u8(dirent + DirentBlocks.FILE_TYPE);
         nameStart = nameEnd;
     }
 

@@ -10,4 +10,7 @@ import io.lamina.images.oci.Digest;
  * @param tarBlocks of the tar, a partial last one included
  * @param inodes in the index
  */
-public record IndexedLayer(Digest diffId, long indexBlocks, long tarBlocks, long inodes) {}
+public record IndexedLayer(Digest diffId, long indexBlocks, long tarBlocks, long inodes) {
+    /** The block size of every index, that of a tar. */
+    public static final int BLOCK_SIZE_BYTES = 512;
+}

@@ -11,10 +11,8 @@ import io.lamina.images.erofs.MetadataWriter;
 import io.lamina.images.oci.Digest;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.util.List;
-import java.util.UUID;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadFactory;
@@ -81,7 +79,7 @@ public final class LayerConverter {
             throw new UnsupportedImageException(
                     "layer " + diffId, layout.endBlock() + " blocks are more than 32-bit block numbers reach");
         }
-        long blocks = MetadataWriter.finish(layout, out, List.of(), uuid(diffId));
+        long blocks = MetadataWriter.finish(layout, out, List.of(), diffId.uuid());
         return new ConvertedLayer(diffId, 1 << BLOCK_BITS, blocks, layout.inodes());
     }
 
@@ -109,7 +107,7 @@ public final class LayerConverter {
                         "layer " + diffId, tar.endBlock() + " blocks are more than 32-bit block numbers reach");
             }
             BlobOutput out = new BlobOutput(index, null, 1 << bits, headBytes, new Background(null));
-            long blocks = MetadataWriter.finish(layout, out, List.of(tar), uuid(diffId));
+            long blocks = MetadataWriter.finish(layout, out, List.of(tar), diffId.uuid());
             return new IndexedLayer(diffId, blocks, tarBlocks, layout.inodes());
         }
     }
@@ -137,13 +135,5 @@ public final class LayerConverter {
             case TarEntry.Fifo _ -> Content.Nothing.INSTANCE;
             case TarEntry.HardLink _ -> null;
         };
-    }
-
-    /** An image's name made of a digest's first 16 bytes: RFC 9562, version 8, the one for values of one's own. */
-    public static UUID uuid(Digest digest) {
-        ByteBuffer bytes = ByteBuffer.wrap(digest.bytes());
-        long high = (bytes.getLong() & ~0xF000L) | 0x8000L;
-        long low = (bytes.getLong() & ~(3L << 62)) | 1L << 63;
-        return new UUID(high, low);
     }
 }

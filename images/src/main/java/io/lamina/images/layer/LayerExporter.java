@@ -47,15 +47,8 @@ public final class LayerExporter {
      */
     public static Digest export(FileChannel blob, FileChannel recipe, OutputStream tar) throws IOException {
         ByteSource source = ByteSource.of(recipe);
-        byte[] header = new byte[TarRecipe.HEADER_BYTES];
-        if (source.lengthBytes() < header.length) {
-            throw new CorruptImageException(WHAT, 0, "is shorter than its header of " + header.length + " bytes");
-        }
-        source.read(0, header, 0, header.length);
-        if (!Arrays.equals(header, 0, TarRecipe.MAGIC.length, TarRecipe.MAGIC, 0, TarRecipe.MAGIC.length)) {
-            throw new CorruptImageException(WHAT, 0, "magic is not LaminaR1");
-        }
-        Digest diffId = Digest.of(Arrays.copyOfRange(header, TarRecipe.DIFF_ID, TarRecipe.TAR_LENGTH));
+        byte[] header = header(source);
+        Digest diffId = diffId(header);
         long tarBytes = ByteBuffer.wrap(header).order(ByteOrder.LITTLE_ENDIAN).getLong(TarRecipe.TAR_LENGTH);
         LayerExporter exporter = new LayerExporter(ByteSource.of(blob), tar);
         exporter.leftBytes = tarBytes;
@@ -74,6 +67,27 @@ public final class LayerExporter {
                     WHAT, TarRecipe.DIFF_ID, "makes a tar of " + made + " out of this blob, not of " + diffId);
         }
         return diffId;
+    }
+
+    /** The diffID of the layer that a recipe belongs to, as its header has it. */
+    public static Digest diffId(FileChannel recipe) throws IOException {
+        return diffId(header(ByteSource.of(recipe)));
+    }
+
+    private static Digest diffId(byte[] header) {
+        return Digest.of(Arrays.copyOfRange(header, TarRecipe.DIFF_ID, TarRecipe.TAR_LENGTH));
+    }
+
+    private static byte[] header(ByteSource recipe) throws IOException {
+        byte[] header = new byte[TarRecipe.HEADER_BYTES];
+        if (recipe.lengthBytes() < header.length) {
+            throw new CorruptImageException(WHAT, 0, "is shorter than its header of " + header.length + " bytes");
+        }
+        recipe.read(0, header, 0, header.length);
+        if (!Arrays.equals(header, 0, TarRecipe.MAGIC.length, TarRecipe.MAGIC, 0, TarRecipe.MAGIC.length)) {
+            throw new CorruptImageException(WHAT, 0, "magic is not LaminaR1");
+        }
+        return header;
     }
 
     private void run(InputStream operations) throws IOException {

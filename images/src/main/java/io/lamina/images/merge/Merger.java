@@ -8,7 +8,6 @@ import io.lamina.images.erofs.BlobOutput;
 import io.lamina.images.erofs.DeviceSlot;
 import io.lamina.images.erofs.MetadataLayout;
 import io.lamina.images.erofs.MetadataWriter;
-import io.lamina.images.layer.LayerConverter;
 import io.lamina.images.oci.Digest;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -88,6 +87,7 @@ public final class Merger {
         for (LayerImage layer : baseFirst) {
             names.append(layer.tag()).append('\n');
         }
-        return LayerConverter.uuid(Digest.ofContent(names.toString().getBytes(StandardCharsets.UTF_8)));
+        return Digest.ofContent(names.toString().getBytes(StandardCharsets.UTF_8))
+                .uuid();
     }
 }

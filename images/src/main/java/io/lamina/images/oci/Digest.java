@@ -1,9 +1,11 @@
 package io.lamina.images.oci;
 
 import io.lamina.images.CorruptImageException;
+import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.UUID;
 
 /**
  * A content digest as OCI writes it (image-spec, descriptor.md, "Digests"). Only {@code sha256} is taken: it is the one
@@ -64,6 +66,14 @@ public record Digest(String hex) implements Comparable<Digest> {
     @Override
     public int compareTo(Digest other) {
         return hex.compareTo(other.hex);
+    }
+
+    /** A UUID made of the first 16 bytes: RFC 9562, version 8, the one for values of one's own. */
+    public UUID uuid() {
+        ByteBuffer halves = ByteBuffer.wrap(bytes());
+        long high = (halves.getLong() & ~0xF000L) | 0x8000L;
+        long low = (halves.getLong() & ~(3L << 62)) | 1L << 63;
+        return new UUID(high, low);
     }
 
     /** The form that OCI writes, {@code sha256:…}. */

@@ -1,7 +1,10 @@
 package io.lamina.images.verity;
 
 import io.lamina.images.oci.Digest;
+import java.io.EOFException;
+import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.util.List;
 
 /**
@@ -12,6 +15,8 @@ import java.util.List;
  * <p>Immutable.
  */
 public final class PartHashes {
+    private static final int READ_HASH_BLOCKS = 256;
+
     private final VerityGeometry geometry;
     private final long dataBlocks;
     private final byte[] level1;
@@ -52,6 +57,41 @@ public final class PartHashes {
             leaves.get(leaves.position(), onlyLeaf);
         }
         return new PartHashes(geometry, bytes / VerityGeometry.HASH_BYTES, level1, onlyLeaf);
+    }
+
+    /**
+     * Hashes the leaves of a part as a file holds them.
+     *
+     * @param leaves read from its start to its end
+     */
+    public static PartHashes ofLeaves(VerityGeometry geometry, FileChannel leaves) throws IOException {
+        long bytes = leaves.size();
+        int blockBytes = geometry.hashBlockSizeBytes();
+        if (bytes <= READ_HASH_BLOCKS * (long) blockBytes) {
+            return ofLeaves(geometry, read(leaves, 0, (int) bytes));
+        }
+        if (bytes % VerityGeometry.HASH_BYTES != 0) {
+            throw new IllegalArgumentException(bytes + " bytes are no leaves");
+        }
+        byte[] level1 = new byte[Math.toIntExact(Math.ceilDiv(bytes, blockBytes) * VerityGeometry.HASH_BYTES)];
+        int at = 0;
+        for (long done = 0; done < bytes; done += READ_HASH_BLOCKS * (long) blockBytes) {
+            int count = (int) Math.min(bytes - done, READ_HASH_BLOCKS * (long) blockBytes);
+            byte[] hashes = ofLeaves(geometry, read(leaves, done, count)).level1;
+            System.arraycopy(hashes, 0, level1, at, hashes.length);
+            at += hashes.length;
+        }
+        return new PartHashes(geometry, bytes / VerityGeometry.HASH_BYTES, level1, new byte[0]);
+    }
+
+    private static ByteBuffer read(FileChannel file, long startByte, int count) throws IOException {
+        ByteBuffer bytes = ByteBuffer.allocate(count);
+        while (bytes.hasRemaining()) {
+            if (file.read(bytes, startByte + bytes.position()) < 0) {
+                throw new EOFException("leaves end at byte " + (startByte + bytes.position()));
+            }
+        }
+        return bytes.flip();
     }
 
     /**

@@ -1,4 +1,4 @@
-package io.lamina.host.run;
+package io.lamina.host.flatten;
 
 import io.lamina.linux.Memfd;
 import io.lamina.linux.OwnedFd;
@@ -9,16 +9,16 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
 /** Files without a name: what a run hands to its children and leaves nowhere. */
-final class MemoryFiles {
+public final class MemoryFiles {
     private MemoryFiles() {}
 
     /** A name for {@code memory}, good in this process while the descriptor is open. */
-    static Path path(OwnedFd memory) {
+    public static Path path(OwnedFd memory) {
         return Path.of("/proc/self/fd/" + memory.number());
     }
 
     /** A new file with {@code content}. */
-    static OwnedFd of(String name, ByteBuffer content) throws IOException {
+    public static OwnedFd of(String name, ByteBuffer content) throws IOException {
         OwnedFd memory = Memfd.create(name, 0);
         try (FileChannel channel = FileChannel.open(path(memory), StandardOpenOption.WRITE)) {
             write(channel, content.duplicate());
@@ -30,7 +30,7 @@ final class MemoryFiles {
     }
 
     /** A new file with all of {@code first}, zeroes up to a multiple of 4 bytes, and {@code second}. */
-    static OwnedFd joined(String name, Path first, byte[] second) throws IOException {
+    public static OwnedFd joined(String name, Path first, byte[] second) throws IOException {
         OwnedFd memory = Memfd.create(name, 0);
         try (FileChannel source = FileChannel.open(first, StandardOpenOption.READ);
                 FileChannel target = FileChannel.open(path(memory), StandardOpenOption.WRITE)) {

@@ -1,4 +1,4 @@
-package io.lamina.host.run;
+package io.lamina.host.flatten;
 
 import java.io.IOException;
 import java.io.PrintStream;

@@ -1,33 +1,23 @@
-package io.lamina.host.run;
+package io.lamina.host.flatten;
 
 import static java.nio.file.StandardOpenOption.READ;
-import static java.nio.file.StandardOpenOption.WRITE;
 
-import io.lamina.host.run.FlattenedImage.FsmetaFile;
 import io.lamina.host.store.BlobStore;
 import io.lamina.host.store.StoredBlob;
 import io.lamina.images.CorruptImageException;
 import io.lamina.images.device.DevicePart;
-import io.lamina.images.device.Extent;
 import io.lamina.images.device.FlattenedDevice;
 import io.lamina.images.erofs.ErofsImage;
 import io.lamina.images.layer.ConvertedLayer;
 import io.lamina.images.layer.LayerConverter;
-import io.lamina.images.merge.Fsmeta;
 import io.lamina.images.merge.LayerImage;
-import io.lamina.images.merge.Merger;
-import io.lamina.images.oci.Digest;
 import io.lamina.images.oci.LayerStream;
 import io.lamina.images.oci.StoredImage;
 import io.lamina.images.oci.StoredLayer;
 import io.lamina.images.verity.VerityGeometry;
-import io.lamina.linux.Memfd;
-import io.lamina.linux.OwnedFd;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -38,11 +28,11 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** From a stored image to a device with a root hash: layers to blobs, blobs to fsmeta, parts to a flattened device. */
-final class ImagePreparation {
+public final class ImagePreparation {
     private final BlobStore store;
     private final Steps steps;
 
-    ImagePreparation(BlobStore store, Steps steps) {
+    public ImagePreparation(BlobStore store, Steps steps) {
         this.store = store;
         this.steps = steps;
     }
@@ -51,7 +41,7 @@ final class ImagePreparation {
     private record Layers(List<StoredBlob> baseFirst, int converted) {}
 
     /** The flattened device of {@code image}; what is new of its layers is in the store afterwards. */
-    FlattenedImage flatten(StoredImage image) throws IOException, InterruptedException {
+    public FlattenedImage flatten(StoredImage image) throws IOException, InterruptedException {
         Layers layers = steps.step("layers", () -> layers(image), ImagePreparation::describe);
         FsmetaFile fsmeta = steps.step("fsmeta", () -> merge(layers.baseFirst), ImagePreparation::describe);
         try {
@@ -61,7 +51,7 @@ final class ImagePreparation {
                     made -> made.rootHash() + " over " + made.dataBlocks() + " blocks");
             return new FlattenedImage(device, fsmeta, layers.baseFirst);
         } catch (IOException | InterruptedException | RuntimeException failure) {
-            fsmeta.memory().close();
+            fsmeta.close();
             throw failure;
         }
     }
@@ -91,9 +81,9 @@ final class ImagePreparation {
             return known.get();
         }
         converted.incrementAndGet();
-        return store.add(layer.diffId(), (blob, leaves) -> {
+        return store.add(layer.diffId(), (blob, leaves, recipe) -> {
             try (InputStream tar = LayerStream.unverified(layer)) {
-                ConvertedLayer made = LayerConverter.convert(tar, blob, leaves);
+                ConvertedLayer made = LayerConverter.convert(tar, blob, leaves, recipe);
                 if (!made.diffId().equals(layer.diffId())) {
                     throw new CorruptImageException(
                             "layer " + layer.digest(),
@@ -106,7 +96,6 @@ final class ImagePreparation {
 
     private static FsmetaFile merge(List<StoredBlob> baseFirst) throws IOException {
         List<FileChannel> open = new ArrayList<>();
-        OwnedFd memory = Memfd.create("fsmeta", 0);
         try {
             List<LayerImage> layers = new ArrayList<>();
             for (StoredBlob blob : baseFirst) {
@@ -114,14 +103,7 @@ final class ImagePreparation {
                 open.add(channel);
                 layers.add(LayerImage.of(ErofsImage.open("layer " + blob.diffId(), channel), blob.diffId()));
             }
-            try (FileChannel channel = FileChannel.open(MemoryFiles.path(memory), READ, WRITE)) {
-                Fsmeta fsmeta = Merger.merge(layers, channel);
-                Memfd.seal(memory, Memfd.F_SEAL_SHRINK | Memfd.F_SEAL_GROW | Memfd.F_SEAL_WRITE);
-                return new FsmetaFile(memory, digest(channel), fsmeta.blocks(), fsmeta.inodes());
-            }
-        } catch (IOException | RuntimeException failure) {
-            memory.close();
-            throw failure;
+            return FsmetaFile.merge(layers);
         } finally {
             for (FileChannel channel : open) {
                 channel.close();
@@ -130,24 +112,10 @@ final class ImagePreparation {
     }
 
     private static FlattenedDevice compose(FsmetaFile fsmeta, List<StoredBlob> baseFirst) throws IOException {
-        VerityGeometry geometry = VerityGeometry.STANDARD;
-        long sizeBytes = fsmeta.blocks() * geometry.dataBlockSizeBytes();
-        Extent data = new Extent.FileExtent(0, sizeBytes, MemoryFiles.path(fsmeta.memory()), 0);
         List<DevicePart> parts = new ArrayList<>();
-        parts.add(DevicePart.hashing("fsmeta", data, geometry));
+        parts.add(fsmeta.part(VerityGeometry.STANDARD));
         baseFirst.forEach(blob -> parts.add(blob.part()));
         return FlattenedDevice.compose(parts);
-    }
-
-    private static Digest digest(FileChannel file) throws IOException {
-        MessageDigest sha256 = Digest.sha256();
-        ByteBuffer buffer = ByteBuffer.allocate(1 << 20);
-        for (long at = 0; file.read(buffer, at) > 0; ) {
-            at += buffer.position();
-            sha256.update(buffer.flip());
-            buffer.clear();
-        }
-        return Digest.of(sha256.digest());
     }
 
     private static String describe(Layers layers) {
@@ -157,6 +125,6 @@ final class ImagePreparation {
     }
 
     private static String describe(FsmetaFile fsmeta) {
-        return fsmeta.inodes() + " inodes in " + fsmeta.blocks() * 4 + " KiB, merged";
+        return fsmeta.inodes() + " inodes in " + (fsmeta.sizeBytes() >> 10) + " KiB, merged";
     }
 }

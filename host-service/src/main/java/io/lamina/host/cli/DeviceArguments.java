@@ -1,0 +1,88 @@
+package io.lamina.host.cli;
+
+import io.lamina.host.flatten.FlattenedImage;
+import io.lamina.host.flatten.FsmetaFile;
+import io.lamina.host.flatten.ImagePreparation;
+import io.lamina.host.flatten.LayerFileSet;
+import io.lamina.host.flatten.Steps;
+import io.lamina.host.run.Installation;
+import io.lamina.host.store.BlobStore;
+import io.lamina.images.device.FlattenedDevice;
+import io.lamina.images.oci.ImageReference;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** What a device is made of: an image, whose layers go through the store, or layers in files. */
+final class DeviceArguments {
+    @Spec(Spec.Target.MIXEE)
+    private CommandSpec command = CommandSpec.create();
+
+    @Parameters(
+            paramLabel = "IMAGE|LAYER",
+            arity = "1..*",
+            description = {
+                "An image: oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:REF]. Or layer blobs, base first: "
+                        + "EROFS images, or INDEX.erofs=LAYER.tar."
+            })
+    private List<String> sources = List.of();
+
+    @Option(names = "--verbose", description = "Tell each step on standard error.")
+    private boolean verbose;
+
+    /** What is done with a device while its parts are open. */
+    @FunctionalInterface
+    interface Use {
+        void of(FlattenedDevice device) throws IOException;
+    }
+
+    void withDevice(Use use) throws IOException, InterruptedException {
+        if (isImage(sources.getFirst())) {
+            if (sources.size() > 1) {
+                throw new ParameterException(command.commandLine(), "one image makes a device, not " + sources.size());
+            }
+            BlobStore store = BlobStore.open(Installation.current().home().resolve("store"));
+            Steps steps = new Steps(System.err, verbose);
+            try (FlattenedImage image = new ImagePreparation(store, steps)
+                    .flatten(ImageReference.parse(sources.getFirst()).open())) {
+                use.of(image.device());
+            }
+            return;
+        }
+        try (LayerFileSet layers = LayerFileSet.open(
+                        sources.stream().map(LayerArguments::file).toList());
+                FsmetaFile fsmeta = FsmetaFile.merge(layers.images())) {
+            use.of(layers.flatten(fsmeta));
+        }
+    }
+
+    private static boolean isImage(String source) {
+        if (Files.exists(Path.of(source))) {
+            return false;
+        }
+        try {
+            ImageReference.parse(source);
+            return true;
+        } catch (IllegalArgumentException none) {
+            return false;
+        }
+    }
+
+    /** What tells one device from another, and how its proof is built. */
+    static Answer describe(FlattenedDevice device) {
+        return new Answer()
+                .with("root hash", "rootHash", device.rootHash().hex())
+                .with("data blocks", "dataBlocks", device.dataBlocks())
+                .with("block size", "dataBlockSize", device.geometry().dataBlockSizeBytes())
+                .with("hash block", "hashBlockSize", device.geometry().hashBlockSizeBytes())
+                .with("hash start", "hashStartBlock", device.hashStartBlock())
+                .with("salt", "salt", "0".repeat(64))
+                .with("bytes", "sizeBytes", device.sizeBytes());
+    }
+}

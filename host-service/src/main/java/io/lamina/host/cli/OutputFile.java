@@ -1,0 +1,78 @@
+package io.lamina.host.cli;
+
+import static java.nio.file.StandardOpenOption.CREATE_NEW;
+import static java.nio.file.StandardOpenOption.READ;
+import static java.nio.file.StandardOpenOption.WRITE;
+
+import io.lamina.images.oci.Digest;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.security.MessageDigest;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * A file that a command makes: it appears under its name whole and on disk, or not at all. What was there before stays
+ * until then.
+ */
+final class OutputFile implements AutoCloseable {
+    private static final AtomicLong SEQUENCE = new AtomicLong();
+
+    private final Path target;
+    private final Path building;
+    private final FileChannel channel;
+
+    private OutputFile(Path target, Path building, FileChannel channel) {
+        this.target = target;
+        this.building = building;
+        this.channel = channel;
+    }
+
+    static OutputFile to(Path target) throws IOException {
+        Path directory = target.toAbsolutePath().getParent();
+        Path building = target.resolveSibling(
+                "." + target.getFileName() + "." + ProcessHandle.current().pid() + "-" + SEQUENCE.incrementAndGet());
+        if (directory == null || Files.isDirectory(target)) {
+            throw new IOException(target + ": is a directory");
+        }
+        return new OutputFile(target, building, FileChannel.open(building, CREATE_NEW, READ, WRITE));
+    }
+
+    FileChannel channel() {
+        return channel;
+    }
+
+    /** Where the file is until it is {@linkplain #publish published}. */
+    Path building() {
+        return building;
+    }
+
+    /** Reads all of the file and hashes it. */
+    Digest digest() throws IOException {
+        MessageDigest sha256 = Digest.sha256();
+        ByteBuffer buffer = ByteBuffer.allocate(1 << 20);
+        for (long at = 0; channel.read(buffer, at) > 0; ) {
+            at += buffer.position();
+            sha256.update(buffer.flip());
+            buffer.clear();
+        }
+        return Digest.of(sha256.digest());
+    }
+
+    void publish() throws IOException {
+        channel.force(true);
+        Files.move(building, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        try (FileChannel directory = FileChannel.open(target.toAbsolutePath().getParent(), READ)) {
+            directory.force(true);
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        channel.close();
+        Files.deleteIfExists(building);
+    }
+}
