@@ -10,6 +10,7 @@ import io.lamina.images.oci.Digest;
 import io.lamina.images.oci.LayerStream;
 import io.lamina.images.verity.PartHashes;
 import io.lamina.images.verity.VerityGeometry;
+import java.io.FileInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -87,7 +88,7 @@ final class LayerConvertCommand implements Callable<Integer> {
         Path target = target();
         Progress progress = new Progress("converting");
         Answer answer;
-        try (InputStream stored = in.equals("-") ? System.in : Files.newInputStream(Path.of(in));
+        try (InputStream stored = new FileInputStream(in.equals("-") ? "/dev/stdin" : in);
                 InputStream tar =
                         LayerStream.detected(in, progress.of(stored, in.equals("-") ? 0 : Files.size(Path.of(in))))) {
             answer = format == Format.PLAIN ? plain(tar, target) : index(tar, target);

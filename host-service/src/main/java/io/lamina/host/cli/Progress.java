@@ -1,8 +1,10 @@
 package io.lamina.host.cli;
 
-import java.io.FilterInputStream;
+import io.lamina.images.oci.ChannelStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.ReadableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -56,22 +58,22 @@ final class Progress {
 
     /** Tells how far {@code stored} is read. */
     InputStream of(InputStream stored, long totalBytes) {
-        return new FilterInputStream(stored) {
+        ReadableByteChannel channel = ChannelStream.channel(stored);
+        return new ChannelStream() {
             private long done;
 
             @Override
-            public int read() throws IOException {
-                int value = in.read();
-                done += value < 0 ? 0 : 1;
-                return value;
-            }
-
-            @Override
-            public int read(byte[] target, int offset, int length) throws IOException {
-                int count = in.read(target, offset, length);
+            public int read(ByteBuffer target) throws IOException {
+                int count = channel.read(target);
                 done += Math.max(0, count);
                 bytes(done, totalBytes);
                 return count;
+            }
+
+            @Override
+            public void close() throws IOException {
+                super.close();
+                stored.close();
             }
         };
     }

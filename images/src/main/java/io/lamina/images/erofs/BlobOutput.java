@@ -3,12 +3,8 @@ package io.lamina.images.erofs;
 import io.lamina.images.verity.LeafHasher;
 import io.lamina.images.verity.VerityGeometry;
 import java.io.IOException;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
-import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,10 +16,8 @@ public final class BlobOutput {
     /** Images are padded to a multiple of it, so that layers start on whole hash blocks: 128 blocks of 4 KiB. */
     public static final int PADDING_BYTES = 512 << 10;
 
-    private static final int BUFFER_BYTES = 1 << 20;
-    private static final VarHandle SHORT = MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
-    private static final VarHandle INT = MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
-    private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final int BUFFER_BYTES = 256 << 10;
+    private static final byte[] ZEROES = new byte[BUFFER_BYTES];
 
     private final FileChannel blob;
     private final @Nullable FileChannel leaves;
@@ -31,9 +25,7 @@ public final class BlobOutput {
     private final int blockSizeBytes;
     private final int headBytes;
     private final Background writing;
-    private byte[] buffer = new byte[BUFFER_BYTES];
-    /** The buffer that is being written, or that was. */
-    private byte @Nullable [] other;
+    private ByteBuffer buffer;
 
     private final byte[] hashes =
             new byte[BUFFER_BYTES / VerityGeometry.STANDARD.dataBlockSizeBytes() * VerityGeometry.HASH_BYTES];
@@ -46,7 +38,7 @@ public final class BlobOutput {
      * @param blob takes the image from its start; what it held before is dropped
      * @param leaves takes {@link VerityGeometry#HASH_BYTES} bytes for each block of {@link VerityGeometry#STANDARD}
      * @param headBytes left out in front, a multiple of the block size
-     * @param writing does the hashing and writing; ended by {@link MetadataWriter#finish}
+     * @param writing does the hashing and writing, and has the buffers
      */
     public BlobOutput(
             FileChannel blob, @Nullable FileChannel leaves, int blockSizeBytes, int headBytes, Background writing)
@@ -61,6 +53,7 @@ public final class BlobOutput {
             leaves.truncate(0);
         }
         bufferStart = headBytes;
+        buffer = writing.next(BUFFER_BYTES);
     }
 
     /** Where the next byte goes, counted from the image's start. */
@@ -73,8 +66,8 @@ public final class BlobOutput {
         return positionBytes() / blockSizeBytes;
     }
 
-    /** The buffer to fill, until {@link #room} is asked for again. */
-    public byte[] buffer() {
+    /** The buffer to fill by absolute positions, until {@link #room} is asked for again. */
+    public ByteBuffer buffer() {
         return buffer;
     }
 
@@ -93,25 +86,25 @@ public final class BlobOutput {
 
     void putByte(int value) throws IOException {
         int at = room(Byte.BYTES); // before the buffer is named, since it may be exchanged
-        buffer[at] = (byte) value;
+        buffer.put(at, (byte) value);
         used += Byte.BYTES;
     }
 
     void putShort(int value) throws IOException {
         int at = room(Short.BYTES);
-        SHORT.set(buffer, at, (short) value);
+        buffer.putShort(at, (short) value);
         used += Short.BYTES;
     }
 
     void putInt(int value) throws IOException {
         int at = room(Integer.BYTES);
-        INT.set(buffer, at, value);
+        buffer.putInt(at, value);
         used += Integer.BYTES;
     }
 
     void putLong(long value) throws IOException {
         int at = room(Long.BYTES);
-        LONG.set(buffer, at, value);
+        buffer.putLong(at, value);
         used += Long.BYTES;
     }
 
@@ -120,7 +113,7 @@ public final class BlobOutput {
         int done = 0;
         while (done < length) {
             int count = Math.min(length - done, BUFFER_BYTES - room(1));
-            System.arraycopy(bytes, start + done, buffer, used, count);
+            buffer.put(used, bytes, start + done, count);
             used += count;
             done += count;
         }
@@ -131,10 +124,15 @@ public final class BlobOutput {
         long left = count;
         while (left > 0) {
             int run = (int) Math.min(left, BUFFER_BYTES - room(1));
-            Arrays.fill(buffer, used, used + run, (byte) 0);
+            fillZeroes(used, run);
             used += run;
             left -= run;
         }
+    }
+
+    /** Puts zeroes into the room, from byte {@code at} of the buffer on. */
+    public void fillZeroes(int at, int count) {
+        buffer.put(at, ZEROES, 0, count);
     }
 
     /** Writes zeroes up to the image's byte {@code end}. */
@@ -158,34 +156,31 @@ public final class BlobOutput {
         putZeroes(-positionBytes() & (PADDING_BYTES - 1));
         writing.await();
         write(buffer, used, bufferStart);
-        write(head, headBytes, 0);
+        write(ByteBuffer.wrap(head), headBytes, 0);
     }
 
-    /** Lets whole blocks be written, and goes on with the other buffer. */
+    /** Lets whole blocks be written, and goes on with the next buffer. */
     private void flush() throws IOException {
-        byte[] full = buffer;
+        ByteBuffer full = buffer;
         int whole = used & -VerityGeometry.STANDARD.dataBlockSizeBytes();
         long at = bufferStart;
-        writing.await();
-        byte[] next = other == null ? new byte[BUFFER_BYTES] : other;
-        System.arraycopy(full, whole, next, 0, used - whole);
         writing.start(() -> write(full, whole, at));
-        other = full;
-        buffer = next;
+        buffer = writing.next(BUFFER_BYTES);
+        buffer.put(0, full, whole, used - whole);
         bufferStart += whole;
         used -= whole;
     }
 
-    private void write(byte[] bytes, int length, long at) throws IOException {
-        writeFully(blob, ByteBuffer.wrap(bytes, 0, length), at);
+    private void write(ByteBuffer bytes, int length, long at) throws IOException {
+        ByteBuffer content = bytes.slice(0, length);
         FileChannel level0 = leaves;
-        if (level0 == null) {
-            return;
+        if (level0 != null) {
+            int verityBlock = VerityGeometry.STANDARD.dataBlockSizeBytes();
+            hasher.hash(content.duplicate(), hashes, 0);
+            int hashBytes = length / verityBlock * VerityGeometry.HASH_BYTES;
+            writeFully(level0, ByteBuffer.wrap(hashes, 0, hashBytes), at / verityBlock * VerityGeometry.HASH_BYTES);
         }
-        int verityBlock = VerityGeometry.STANDARD.dataBlockSizeBytes();
-        hasher.hash(ByteBuffer.wrap(bytes, 0, length), hashes, 0);
-        int hashBytes = length / verityBlock * VerityGeometry.HASH_BYTES;
-        writeFully(level0, ByteBuffer.wrap(hashes, 0, hashBytes), at / verityBlock * VerityGeometry.HASH_BYTES);
+        writeFully(blob, content, at);
     }
 
     private static void writeFully(FileChannel file, ByteBuffer bytes, long at) throws IOException {

@@ -5,6 +5,7 @@ import io.lamina.images.erofs.BlobOutput;
 import io.lamina.images.erofs.ChunkIndex;
 import io.lamina.images.erofs.Content;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -29,7 +30,6 @@ final class FileDataWriter implements DataPlacement {
     private final @Nullable RecipeWriter recipe;
     private final int blockBits;
     private final int blockSizeBytes;
-    private final byte[] zeroes;
 
     // The file that is being written.
     private int granuleBits;
@@ -42,7 +42,6 @@ final class FileDataWriter implements DataPlacement {
         this.recipe = recipe;
         this.blockBits = blockBits;
         this.blockSizeBytes = 1 << blockBits;
-        this.zeroes = new byte[blockSizeBytes];
     }
 
     @Override
@@ -139,8 +138,8 @@ final class FileDataWriter implements DataPlacement {
         for (long at = startByte; at < end; at += blockSizeBytes) {
             int length = (int) Math.min(blockSizeBytes, end - at);
             int start = out.room(blockSizeBytes);
-            segments.read(at, out.buffer(), start, length);
-            Arrays.fill(out.buffer(), start + length, start + blockSizeBytes, (byte) 0);
+            segments.read(at, out, start, length);
+            out.fillZeroes(start + length, blockSizeBytes - length);
             if (isZero(out.buffer(), start)) {
                 pendingZeroBlocks++;
                 segments.record(recipe, -1);
@@ -149,7 +148,8 @@ final class FileDataWriter implements DataPlacement {
                 out.advance(blockSizeBytes);
                 written = true;
             } else {
-                byte[] data = Arrays.copyOfRange(out.buffer(), start, start + blockSizeBytes);
+                byte[] data = new byte[blockSizeBytes];
+                out.buffer().get(start, data);
                 out.putZeroes(pendingZeroBlocks << blockBits);
                 segments.record(recipe, out.positionBytes());
                 out.put(data, 0, blockSizeBytes);
@@ -164,9 +164,13 @@ final class FileDataWriter implements DataPlacement {
         return ChunkIndex.of(0, block);
     }
 
-    private boolean isZero(byte[] buffer, int start) {
-        return buffer[start] == 0
-                && Arrays.mismatch(buffer, start, start + blockSizeBytes, zeroes, 0, blockSizeBytes) < 0;
+    private boolean isZero(ByteBuffer buffer, int start) {
+        for (int at = start; at < start + blockSizeBytes; at += Long.BYTES) {
+            if (buffer.getLong(at) != 0) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /** The largest chunks that say the same. */
@@ -261,17 +265,17 @@ final class FileDataWriter implements DataPlacement {
             }
         }
 
-        void read(long at, byte[] into, int start, int length) throws IOException {
+        void read(long at, BlobOutput into, int start, int length) throws IOException {
             int done = 0;
             pieces = 0;
             while (done < length) {
                 long data = nextDataByte(Long.MAX_VALUE);
                 int gap = (int) Math.min(length - done, data - at - done);
-                Arrays.fill(into, start + done, start + done + gap, (byte) 0);
+                into.fillZeroes(start + done, gap);
                 done += gap;
                 if (done < length) {
                     int count = (int) Math.min(length - done, map.lengthBytes(current) - readOfCurrent);
-                    tar.readData(into, start + done, count);
+                    tar.readData(into.buffer(), start + done, count);
                     addPiece(done, count);
                     readOfCurrent += count;
                     done += count;

@@ -8,14 +8,12 @@ import io.lamina.images.erofs.DeviceSlot;
 import io.lamina.images.erofs.Directory;
 import io.lamina.images.erofs.MetadataLayout;
 import io.lamina.images.erofs.MetadataWriter;
+import io.lamina.images.oci.ChannelStream;
 import io.lamina.images.oci.Digest;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.channels.FileChannel;
 import java.util.List;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ThreadFactory;
 import org.jspecify.annotations.Nullable;
 
 /** Converts the tar of a layer to a layer blob. The same tar gives the same bytes, always and everywhere. */
@@ -23,16 +21,14 @@ public final class LayerConverter {
     private static final int BLOCK_BITS = 12;
     private static final long MAX_BLOCKS = 0xFFFF_FFFEL - (BlobOutput.PADDING_BYTES >> BLOCK_BITS);
 
-    private static final ThreadFactory DAEMONS =
-            Thread.ofPlatform().daemon().name("layer-hash-", 0).factory();
-
     private LayerConverter() {}
 
     /**
-     * Reads a tar to its end and writes its blob and the blob's hashes, both from offset 0; positions of the channels
+     * Reads a tar to its end and writes its blob and the blob's hashes, both from offset 0; positions of their channels
      * do not matter and nothing is forced to disk. After an exception the contents of both mean nothing.
      *
-     * @param uncompressedTar the tar; whatever follows the end of the archive is part of the diffID; not closed
+     * @param uncompressedTar the tar; whatever follows the end of the archive is part of the diffID; not closed. A
+     *     {@link ChannelStream} saves a copy
      * @param blob takes the image, padded to a multiple of {@link BlobOutput#PADDING_BYTES}
      * @param leaves takes the level-0 dm-verity hash of each block of the blob, 32 bytes each
      * @throws io.lamina.images.CorruptImageException if the tar breaks a rule, with entry number, name and offset
@@ -59,11 +55,11 @@ public final class LayerConverter {
     private static ConvertedLayer convert(
             InputStream uncompressedTar, FileChannel blob, FileChannel leaves, @Nullable RecipeWriter recipe)
             throws IOException {
-        // Its threads start with the first piece of work, so that small layers need none; close waits for them.
-        try (ExecutorService workers = Executors.newFixedThreadPool(2, DAEMONS)) {
-            BlobOutput out = new BlobOutput(
-                    blob, leaves, 1 << BLOCK_BITS, MetadataWriter.headBytes(BLOCK_BITS, 0), new Background(workers));
-            TarInput input = new TarInput(uncompressedTar, new Background(workers), recipe);
+        try (Background writing = Background.onAnotherThread();
+                Background hashing = Background.onAnotherThread()) {
+            BlobOutput out =
+                    new BlobOutput(blob, leaves, 1 << BLOCK_BITS, MetadataWriter.headBytes(BLOCK_BITS, 0), writing);
+            TarInput input = new TarInput(ChannelStream.channel(uncompressedTar), hashing, recipe);
             LayerTree tree = new LayerTree();
             Digest diffId = readAll(input, tree, new FileDataWriter(out, BLOCK_BITS, recipe));
             if (recipe != null) {
@@ -93,8 +89,9 @@ public final class LayerConverter {
      * @throws UnsupportedImageException if it uses what this version does not read, or what an index cannot say
      */
     public static IndexedLayer index(InputStream uncompressedTar, FileChannel index) throws IOException {
-        try (ExecutorService workers = Executors.newFixedThreadPool(1, DAEMONS)) {
-            TarInput input = new TarInput(uncompressedTar, new Background(workers), null);
+        try (Background hashing = Background.onAnotherThread();
+                Background writing = Background.inline()) {
+            TarInput input = new TarInput(ChannelStream.channel(uncompressedTar), hashing, null);
             LayerTree tree = new LayerTree();
             Digest diffId = readAll(input, tree, new TarPlacement());
             int bits = TarPlacement.BLOCK_BITS;
@@ -106,7 +103,7 @@ public final class LayerConverter {
                 throw new UnsupportedImageException(
                         "layer " + diffId, tar.endBlock() + " blocks are more than 32-bit block numbers reach");
             }
-            BlobOutput out = new BlobOutput(index, null, 1 << bits, headBytes, new Background(null));
+            BlobOutput out = new BlobOutput(index, null, 1 << bits, headBytes, writing);
             long blocks = MetadataWriter.finish(layout, out, List.of(tar), diffId.uuid());
             return new IndexedLayer(diffId, blocks, tarBlocks, layout.inodes());
         }

@@ -34,6 +34,11 @@ final class RecipeWriter implements AutoCloseable {
 
     /** The tar goes on with these bytes, which the blob does not have. */
     void literal(byte[] bytes, int start, int length) throws IOException {
+        literal(ByteBuffer.wrap(bytes), start, length);
+    }
+
+    /** As {@link #literal(byte[], int, int)}; the buffer's position does not matter and stays. */
+    void literal(ByteBuffer bytes, int start, int length) throws IOException {
         endRun();
         int done = 0;
         while (done < length) {
@@ -41,7 +46,7 @@ final class RecipeWriter implements AutoCloseable {
                 endLiterals();
             }
             int count = Math.min(length - done, LITERAL_BYTES - literalBytes);
-            System.arraycopy(bytes, start + done, literals, literalBytes, count);
+            bytes.get(start + done, literals, literalBytes, count);
             literalBytes += count;
             done += count;
         }

@@ -2,34 +2,39 @@ package io.lamina.images.layer;
 
 import io.lamina.images.CorruptImageException;
 import io.lamina.images.erofs.Background;
+import io.lamina.images.hash.Sha256;
 import io.lamina.images.oci.Digest;
 import java.io.IOException;
-import java.io.InputStream;
-import java.security.MessageDigest;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.ReadableByteChannel;
 import org.jspecify.annotations.Nullable;
 
 /** The bytes of a tar, each read and hashed once. */
 final class TarInput {
-    private static final int BUFFER_BYTES = 1 << 20;
+    private static final int BUFFER_BYTES = 256 << 10;
 
-    private final InputStream in;
+    private final ReadableByteChannel in;
     private final @Nullable RecipeWriter recipe;
-    private final MessageDigest sha256 = Digest.sha256();
+    private final Sha256 sha256 = Sha256.create();
     private final Background hashing;
     /** Being hashed while it is read from. */
-    private byte[] buffer = new byte[0];
+    private ByteBuffer buffer;
 
-    private byte[] other = new byte[0];
     private int at;
     private int end;
     /** Bytes of the stream before the buffer. */
     private long bufferStart;
 
-    /** @param recipe takes the bytes that are read or skipped, but not those read as data; null for none */
-    TarInput(InputStream in, Background hashing, @Nullable RecipeWriter recipe) {
+    /**
+     * @param hashing does the hashing, and has the buffers
+     * @param recipe takes the bytes that are read or skipped, but not those read as data; null for none
+     */
+    TarInput(ReadableByteChannel in, Background hashing, @Nullable RecipeWriter recipe) {
         this.in = in;
         this.recipe = recipe;
         this.hashing = hashing;
+        buffer = hashing.next(BUFFER_BYTES);
     }
 
     /** Offset of the next byte in the stream. */
@@ -44,33 +49,41 @@ final class TarInput {
 
     /** Fills {@code length} bytes of {@code into}. */
     void read(byte[] into, int start, int length) throws IOException {
-        readData(into, start, length);
+        int done = 0;
+        while (done < length) {
+            int count = available(length - done);
+            buffer.get(at, into, start + done, count);
+            at += count;
+            done += count;
+        }
         if (recipe != null) {
             recipe.literal(into, start, length);
         }
     }
 
-    /** As {@link #read}, for bytes that go into the blob. */
-    void readData(byte[] into, int start, int length) throws IOException {
+    /** Puts {@code length} bytes that go into the blob into {@code into}, at its byte {@code start}. */
+    void readData(ByteBuffer into, int start, int length) throws IOException {
         int done = 0;
         while (done < length) {
-            if (atEnd()) {
-                throw truncated();
-            }
-            int count = Math.min(length - done, end - at);
-            System.arraycopy(buffer, at, into, start + done, count);
+            int count = available(length - done);
+            into.put(start + done, buffer, at, count);
             at += count;
             done += count;
         }
     }
 
+    /** How many of {@code wanted} bytes the buffer has, at least one. */
+    private int available(long wanted) throws IOException {
+        if (atEnd()) {
+            throw truncated();
+        }
+        return (int) Math.min(wanted, end - at);
+    }
+
     void skip(long bytes) throws IOException {
         long left = bytes;
         while (left > 0) {
-            if (atEnd()) {
-                throw truncated();
-            }
-            int count = (int) Math.min(left, end - at);
+            int count = available(left);
             if (recipe != null) {
                 recipe.literal(buffer, at, count);
             }
@@ -92,23 +105,18 @@ final class TarInput {
         bufferStart += end;
         at = 0;
         end = 0;
-        byte[] next = other.length == 0 ? new byte[BUFFER_BYTES] : other;
-        other = buffer;
+        ByteBuffer next = hashing.next(BUFFER_BYTES);
         buffer = next;
-        int filled = 0;
-        int got;
-        while (filled < next.length && (got = in.read(next, filled, next.length - filled)) >= 0) {
-            filled += got;
-        }
-        end = filled;
-        int length = filled;
-        if (length == next.length) {
-            hashing.start(() -> sha256.update(next, 0, length));
+        while (next.hasRemaining() && in.read(next) >= 0) {}
+        end = next.position();
+        MemorySegment filled = MemorySegment.ofBuffer(next.flip());
+        if (end == BUFFER_BYTES) {
+            hashing.start(() -> sha256.update(filled, 0, BUFFER_BYTES));
         } else {
             hashing.await();
-            sha256.update(next, 0, length);
+            sha256.update(filled, 0, end);
         }
-        return length > 0;
+        return end > 0;
     }
 
     private CorruptImageException truncated() {

@@ -4,6 +4,7 @@ import io.lamina.images.CorruptImageException;
 import io.lamina.images.UnsupportedImageException;
 import io.lamina.images.erofs.Inode;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -79,7 +80,7 @@ final class TarReader {
     }
 
     /** As {@link #readStored}, for bytes that go into the blob. */
-    void readData(byte[] into, int start, int length) throws IOException {
+    void readData(ByteBuffer into, int start, int length) throws IOException {
         in.readData(into, start, length);
         unread -= length;
     }

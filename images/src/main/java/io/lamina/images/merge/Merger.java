@@ -40,12 +40,14 @@ public final class Merger {
         int headBytes = MetadataWriter.headBytes(blockBits, baseFirst.size());
         MetadataLayout layout = MetadataLayout.of(TreeMerge.of(baseFirst), blockBits, headBytes >> blockBits);
         List<DeviceSlot> slots = slots(baseFirst, layout.paddedEndBlock(), blockBits);
-        BlobOutput out = new BlobOutput(fsmeta, null, 1 << blockBits, headBytes, new Background(null));
-        long blocks = MetadataWriter.finish(layout, out, slots, uuid(baseFirst));
         List<MappedLayer> mapped = slots.stream()
                 .map(slot -> new MappedLayer(slot.uniaddrBlock(), slot.blocks()))
                 .toList();
-        return new Fsmeta(1 << blockBits, blocks, layout.inodes(), mapped);
+        try (Background writing = Background.inline()) {
+            BlobOutput out = new BlobOutput(fsmeta, null, 1 << blockBits, headBytes, writing);
+            long blocks = MetadataWriter.finish(layout, out, slots, uuid(baseFirst));
+            return new Fsmeta(1 << blockBits, blocks, layout.inodes(), mapped);
+        }
     }
 
     /** All layers have blocks of one size, which is fsmeta's too. */

@@ -2,14 +2,11 @@ package io.lamina.images.oci;
 
 import io.lamina.images.CorruptImageException;
 import io.lamina.images.UnsupportedImageException;
-import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 
 /** Layers as tars, however they are stored. */
 public final class LayerStream {
-    private static final int BUFFER_BYTES = 256 << 10;
-
     private LayerStream() {}
 
     /**
@@ -52,11 +49,8 @@ public final class LayerStream {
      * @throws UnsupportedImageException if it is stored in a way that is not read
      */
     public static InputStream detected(String what, InputStream stored) throws IOException {
-        BufferedInputStream buffered = new BufferedInputStream(stored, BUFFER_BYTES);
-        buffered.mark(Compression.MAGIC_BYTES);
-        byte[] first = buffered.readNBytes(Compression.MAGIC_BYTES);
-        buffered.reset();
-        return uncompressed(what, buffered, Compression.ofFirstBytes(first));
+        byte[] first = stored.readNBytes(Compression.MAGIC_BYTES);
+        return uncompressed(what, new ResumedStream(first, stored), Compression.ofFirstBytes(first));
     }
 
     private static InputStream uncompressed(String what, InputStream stored, Compression compression)

@@ -7,7 +7,6 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.Objects;
 
 /**
  * A run of bytes within a file of this machine: a file of a layout, or a member of an archive, read in place.
@@ -33,7 +32,7 @@ record StoredFile(Path file, String name, long offsetBytes, long sizeBytes) {
         }
     }
 
-    private static final class RangeStream extends InputStream {
+    private static final class RangeStream extends ChannelStream {
         private final StoredFile stored;
         private final FileChannel channel;
         private long position;
@@ -44,17 +43,18 @@ record StoredFile(Path file, String name, long offsetBytes, long sizeBytes) {
         }
 
         @Override
-        public int read(byte[] buffer, int offset, int length) throws IOException {
-            Objects.checkFromIndexSize(offset, length, buffer.length);
-            if (length == 0) {
+        public int read(ByteBuffer target) throws IOException {
+            if (!target.hasRemaining()) {
                 return 0;
             }
             long left = stored.sizeBytes - position;
             if (left == 0) {
                 return -1;
             }
-            ByteBuffer target = ByteBuffer.wrap(buffer, offset, (int) Math.min(length, left));
+            int limit = target.limit();
+            target.limit((int) Math.min(limit, target.position() + left));
             int read = channel.read(target, stored.offsetBytes + position);
+            target.limit(limit);
             if (read < 0) {
                 throw new CorruptImageException(
                         stored.name, position, "the file ends here, " + left + " bytes too early");
@@ -64,13 +64,8 @@ record StoredFile(Path file, String name, long offsetBytes, long sizeBytes) {
         }
 
         @Override
-        public int read() throws IOException {
-            byte[] one = new byte[1];
-            return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
-        }
-
-        @Override
         public void close() throws IOException {
+            super.close();
             channel.close();
         }
     }

@@ -1,17 +1,16 @@
 package io.lamina.images.verity;
 
-import io.lamina.images.oci.Digest;
+import io.lamina.images.hash.Sha256;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
-import java.security.DigestException;
-import java.security.MessageDigest;
 
 /**
  * Makes level-0 hashes of dm-verity: for each data block, sha256(salt ‖ block). One thread at a time uses an instance;
  * blocks may come in any order and from several instances, since each hash depends on its own block alone.
  */
 public final class LeafHasher {
-    private final MessageDigest sha256 = Digest.sha256();
-    private final byte[] salt = new byte[VerityGeometry.SALT_BYTES];
+    private final Sha256 sha256 = Sha256.create();
+    private final MemorySegment salt = MemorySegment.ofArray(new byte[VerityGeometry.SALT_BYTES]);
     private final int dataBlockSizeBytes;
 
     public LeafHasher(VerityGeometry geometry) {
@@ -30,18 +29,14 @@ public final class LeafHasher {
             throw new IllegalArgumentException(
                     data.remaining() + " bytes are not whole blocks of " + dataBlockSizeBytes);
         }
-        int end = data.limit();
-        int at = Math.multiplyExact(leafIndex, VerityGeometry.HASH_BYTES);
-        try {
-            while (data.position() < end) {
-                sha256.update(salt);
-                data.limit(data.position() + dataBlockSizeBytes);
-                sha256.update(data);
-                sha256.digest(leaves, at, VerityGeometry.HASH_BYTES);
-                at += VerityGeometry.HASH_BYTES;
-            }
-        } catch (DigestException impossible) {
-            throw new AssertionError(impossible);
+        MemorySegment blocks = MemorySegment.ofBuffer(data);
+        int leaf = Math.multiplyExact(leafIndex, VerityGeometry.HASH_BYTES);
+        for (long at = 0; at < blocks.byteSize(); at += dataBlockSizeBytes) {
+            sha256.update(salt, 0, VerityGeometry.SALT_BYTES);
+            sha256.update(blocks, at, dataBlockSizeBytes);
+            sha256.digest(leaves, leaf);
+            leaf += VerityGeometry.HASH_BYTES;
         }
+        data.position(data.limit());
     }
 }

@@ -14,8 +14,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.SplittableRandom;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -35,8 +33,8 @@ class BlobOutputTest {
             expected.put(head);
             try (FileChannel blob = FileChannel.open(scratch.resolve("blob"), CREATE, WRITE);
                     FileChannel leaves = FileChannel.open(scratch.resolve("leaves"), CREATE, WRITE);
-                    ExecutorService worker = Executors.newSingleThreadExecutor()) {
-                BlobOutput out = new BlobOutput(blob, leaves, 4096, HEAD_BYTES, new Background(worker));
+                    Background writing = seed % 4 == 0 ? Background.inline() : Background.onAnotherThread()) {
+                BlobOutput out = new BlobOutput(blob, leaves, 4096, HEAD_BYTES, writing);
                 int start = random.nextInt(8);
                 expected.position(HEAD_BYTES + start);
                 out.putZeroes(start);

@@ -18,6 +18,7 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -137,7 +138,8 @@ class LayerDiffTest {
 
     private static List<String> entries(byte[] tar) throws IOException {
         List<String> paths = new ArrayList<>();
-        TarReader reader = new TarReader(new TarInput(new ByteArrayInputStream(tar), new Background(null), null));
+        TarReader reader = new TarReader(
+                new TarInput(Channels.newChannel(new ByteArrayInputStream(tar)), Background.inline(), null));
         TarEntry entry;
         while ((entry = reader.next()) != null) {
             paths.add(entry.path().toString());

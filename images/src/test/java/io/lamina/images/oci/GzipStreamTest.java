@@ -14,10 +14,13 @@ import java.io.ByteArrayOutputStream;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -109,9 +112,73 @@ final class GzipStreamTest {
         assertTrue(refused > 15_000, refused + " refused");
     }
 
-    private static byte[] unpack(byte[] packed) throws IOException {
-        try (GzipStream stream = new GzipStream("gzip", new ByteArrayInputStream(packed))) {
-            return stream.readAllBytes();
+    /** Pieces of every size at either end, members of every length: both ways to inflate give the content. */
+    @Test
+    void piecesOfAnySizeGiveTheContent() throws Exception {
+        Random random = new Random(0x1f8b);
+        for (int round = 0; round < 300; round++) {
+            ByteArrayOutputStream content = new ByteArrayOutputStream();
+            ByteArrayOutputStream packed = new ByteArrayOutputStream();
+            for (int member = random.nextInt(4); member >= 0; member--) {
+                byte[] part = content(random);
+                content.write(part);
+                packed.write(TestLayout.gzip(part));
+            }
+            int inputBytes = 1 + random.nextInt(random.nextBoolean() ? 20 : 70_000);
+            int outputBytes = 1 + random.nextInt(random.nextBoolean() ? 20 : 300_000);
+            for (Inflate way : ways()) {
+                InputStream pieces = new FilterInputStream(new ByteArrayInputStream(packed.toByteArray())) {
+                    @Override
+                    public int read(byte[] buffer, int offset, int length) throws IOException {
+                        return super.read(buffer, offset, Math.min(length, inputBytes));
+                    }
+                };
+                ByteArrayOutputStream found = new ByteArrayOutputStream();
+                try (GzipStream stream = new GzipStream("gzip", pieces, way)) {
+                    ByteBuffer output = ByteBuffer.allocateDirect(outputBytes);
+                    while (stream.read(output.clear()) >= 0) {
+                        byte[] bytes = new byte[output.flip().remaining()];
+                        output.get(bytes);
+                        found.write(bytes);
+                    }
+                }
+                assertArrayEquals(content.toByteArray(), found.toByteArray(), way + ", round " + round);
+            }
         }
+    }
+
+    private static byte[] content(Random random) {
+        byte[] part = new byte[random.nextInt(random.nextBoolean() ? 30 : 200_000)];
+        int alphabet = 1 + random.nextInt(256);
+        for (int i = 0; i < part.length; i++) {
+            part[i] = (byte) random.nextInt(alphabet);
+        }
+        return part;
+    }
+
+    /** Both where ISA-L is installed, as the tests' packages see to. */
+    private static List<Inflate> ways() {
+        Machine.need(Isal.INSTANCE != null, "the library libisal2");
+        return List.of(new JdkInflate(), new IsalInflate(Objects.requireNonNull(Isal.INSTANCE)));
+    }
+
+    private static byte[] unpack(byte[] packed) throws IOException {
+        byte[] first = null;
+        CorruptImageException refusal = null;
+        for (Inflate way : ways()) {
+            try (GzipStream stream = new GzipStream("gzip", new ByteArrayInputStream(packed), way)) {
+                byte[] unpacked = stream.readAllBytes();
+                assertTrue(refusal == null, "one way refused what the other reads");
+                assertTrue(first == null || Arrays.equals(first, unpacked), "the two ways differ");
+                first = unpacked;
+            } catch (CorruptImageException refused) {
+                assertTrue(first == null, "one way reads what the other refused: " + refused);
+                refusal = refused;
+            }
+        }
+        if (refusal != null) {
+            throw refusal;
+        }
+        return Objects.requireNonNull(first);
     }
 }

@@ -1,0 +1,103 @@
+package io.lamina.images.hash;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.util.NoSuchElementException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * OpenSSL's SHA-256 functions (<a href="https://docs.openssl.org/3.0/man3/SHA256_Init/">SHA256_Init(3)</a>). Their
+ * context, a plain structure, is public in {@code openssl/sha.h} and the same in every 3.x. Pointers are passed as
+ * addresses, so that a call makes no object; the caller keeps what they point to.
+ */
+final class LibCrypto {
+    /** {@code sizeof(SHA256_CTX)} is 112; some room, should a version add to it. */
+    static final int CONTEXT_BYTES = 256;
+
+    private static final ValueLayout.OfInt RESULT = ValueLayout.JAVA_INT;
+    private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
+
+    /** The library, or null where it is not installed. */
+    static final @Nullable LibCrypto INSTANCE = load();
+
+    private final MethodHandle init;
+    private final MethodHandle update;
+    private final MethodHandle updateOnHeap;
+    private final MethodHandle finish;
+
+    @SuppressWarnings("restricted") // the descriptors are those of openssl/sha.h
+    private LibCrypto(SymbolLookup library) {
+        Linker linker = Linker.nativeLinker();
+        init = linker.downcallHandle(library.findOrThrow("SHA256_Init"), FunctionDescriptor.of(RESULT, WORD));
+        update = linker.downcallHandle(
+                library.findOrThrow("SHA256_Update"), FunctionDescriptor.of(RESULT, WORD, WORD, WORD));
+        updateOnHeap = linker.downcallHandle(
+                library.findOrThrow("SHA256_Update"),
+                FunctionDescriptor.of(RESULT, WORD, ValueLayout.ADDRESS, WORD),
+                Linker.Option.critical(true));
+        finish = linker.downcallHandle(library.findOrThrow("SHA256_Final"), FunctionDescriptor.of(RESULT, WORD, WORD));
+    }
+
+    @SuppressWarnings("restricted") // named by its version, whose header the descriptors follow
+    private static @Nullable LibCrypto load() {
+        try {
+            return new LibCrypto(SymbolLookup.libraryLookup("libcrypto.so.3", Arena.global()));
+        } catch (IllegalArgumentException | NoSuchElementException notInstalled) {
+            return null; // nothing is lost but speed
+        }
+    }
+
+    void init(long context) {
+        try {
+            check((int) init.invokeExact(context));
+        } catch (Throwable failure) {
+            throw unexpected(failure);
+        }
+    }
+
+    void update(long context, long bytes, long length) {
+        try {
+            check((int) update.invokeExact(context, bytes, length));
+        } catch (Throwable failure) {
+            throw unexpected(failure);
+        }
+    }
+
+    /** For bytes on the heap, which cannot move meanwhile: that holds up a collection, so for a short piece only. */
+    void updateOnHeap(long context, MemorySegment bytes) {
+        try {
+            check((int) updateOnHeap.invokeExact(context, bytes, bytes.byteSize()));
+        } catch (Throwable failure) {
+            throw unexpected(failure);
+        }
+    }
+
+    void finish(long result, long context) {
+        try {
+            check((int) finish.invokeExact(result, context));
+        } catch (Throwable failure) {
+            throw unexpected(failure);
+        }
+    }
+
+    private static void check(int result) {
+        if (result != 1) {
+            throw new IllegalStateException("libcrypto: " + result);
+        }
+    }
+
+    private static AssertionError unexpected(Throwable failure) {
+        if (failure instanceof RuntimeException bug) {
+            throw bug;
+        }
+        if (failure instanceof Error error) {
+            throw error;
+        }
+        return new AssertionError("calling libcrypto", failure);
+    }
+}

@@ -1,0 +1,34 @@
+package io.lamina.images.hash;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A SHA-256 computation (FIPS 180-4) over memory of any kind. OpenSSL's where {@code libcrypto.so.3} is installed: it
+ * uses the processor's instructions from the first byte on, while the JDK's does so only after its compiler has seen
+ * the code run hot, which costs a short-lived process more than the hashing. Else the JDK's.
+ *
+ * <p>One thread at a time.
+ */
+public sealed interface Sha256 permits LibCryptoSha256, JdkSha256 {
+    /** Bytes of a result. */
+    int BYTES = 32;
+
+    /** A new computation. */
+    static Sha256 create() {
+        LibCrypto library = LibCrypto.INSTANCE;
+        return library == null ? new JdkSha256() : new LibCryptoSha256(library);
+    }
+
+    /** Goes on with {@code length} bytes of {@code bytes}, from byte {@code start} on. */
+    void update(MemorySegment bytes, long start, long length);
+
+    /** Gives the result in {@link #BYTES} bytes from {@code into[start]} on, and starts anew. */
+    void digest(byte[] into, int start);
+
+    /** As {@link #digest(byte[], int)}, in an array of its own. */
+    default byte[] digest() {
+        byte[] result = new byte[BYTES];
+        digest(result, 0);
+        return result;
+    }
+}
