@@ -11,9 +11,9 @@ fail() { say "$*"; exit 125; }
 packages_for() {
   case $1 in
     build)      echo maven ;;
-    run)        echo qemu-system-x86 xz-utils ;;
-    quickstart) echo qemu-system-x86 xz-utils umoci ;;
-    test)       echo qemu-system-x86 busybox-static xz-utils umoci skopeo qemu-utils erofs-utils cryptsetup-bin openssl attr acl libcap2-bin ;;
+    run)        echo qemu-system-x86 xz-utils libisal2 ;;
+    quickstart) echo qemu-system-x86 xz-utils libisal2 umoci ;;
+    test)       echo libisal2 qemu-system-x86 busybox-static xz-utils umoci skopeo qemu-utils erofs-utils cryptsetup-bin openssl attr acl libcap2-bin ;;
   esac
 }
 
@@ -102,7 +102,8 @@ need_jdk() {
 }
 
 is_jdk_25() {
-  [ -n "$1" ] && [ -x "$1/bin/javac" ] && [ -x "$1/bin/jlink" ] && grep -qs '^JAVA_VERSION="25' "$1/release"
+  [ -n "$1" ] && [ -x "$1/bin/javac" ] && [ -x "$1/bin/jlink" ] && [ -e "$1/release" ] || return 1
+  [[ $(<"$1/release") == *'JAVA_VERSION="25'* ]]
 }
 
 # Maven, quietly: its own start would print warnings on a JDK 25.

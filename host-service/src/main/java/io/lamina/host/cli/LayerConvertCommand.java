@@ -80,6 +80,11 @@ final class LayerConvertCommand implements Callable<Integer> {
     @Option(names = "--digest", description = "Tell the sha256 of the blob too, which costs another pass over it.")
     private boolean digest;
 
+    @Option(
+            names = "--no-sync",
+            description = "Do not wait until the files are on disk: after a loss of power they may be damaged.")
+    private boolean noSync;
+
     @Mixin
     private Answer.Form form = new Answer.Form();
 
@@ -115,8 +120,8 @@ final class LayerConvertCommand implements Callable<Integer> {
             if (digest) {
                 answer.with("blob digest", "blobDigest", blob.digest().toString());
             }
-            recipe.publish();
-            blob.publish();
+            recipe.publish(!noSync);
+            blob.publish(!noSync);
             return answer;
         }
     }
@@ -135,7 +140,7 @@ final class LayerConvertCommand implements Callable<Integer> {
             if (digest) {
                 answer.with("blob digest", "blobDigest", index.digest().toString());
             }
-            index.publish();
+            index.publish(!noSync);
             return answer;
         }
     }

@@ -34,12 +34,17 @@ public final class Main {
 
     /** Runs one command and ends the process with its status. */
     public static void main(String[] arguments) {
-        System.exit(commandLine().execute(arguments));
+        System.exit(NamedCommand.of(Main.class, arguments).execute());
     }
 
+    /** The whole tree of commands. */
     static CommandLine commandLine() {
-        return new CommandLine(new Main())
-                .setExecutionExceptionHandler(Failures::report)
+        return configured(new CommandLine(new Main()));
+    }
+
+    /** How every command reports and reads. */
+    static CommandLine configured(CommandLine line) {
+        return line.setExecutionExceptionHandler(Failures::report)
                 .setUsageHelpAutoWidth(true)
                 .setCaseInsensitiveEnumValuesAllowed(true);
     }

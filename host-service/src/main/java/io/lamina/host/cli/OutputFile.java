@@ -62,9 +62,20 @@ final class OutputFile implements AutoCloseable {
         return Digest.of(sha256.digest());
     }
 
+    /** Gives the file its name once it is on disk. */
     void publish() throws IOException {
-        channel.force(true);
+        publish(true);
+    }
+
+    /** @param durable whether it is on disk first; else the kernel writes it when it sees fit, as with most programs */
+    void publish(boolean durable) throws IOException {
+        if (durable) {
+            channel.force(true);
+        }
         Files.move(building, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        if (!durable) {
+            return;
+        }
         try (FileChannel directory = FileChannel.open(target.toAbsolutePath().getParent(), READ)) {
             directory.force(true);
         }
