@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 /** Several ways to do the same work, taken in turns so that whatever else the machine does meets all of them. */
 final class Contest {
     private final List<Way> ways = new ArrayList<>();
+    private Work before = () -> {};
 
     /** The work itself. */
     @FunctionalInterface
@@ -28,6 +29,12 @@ final class Contest {
         }
     }
 
+    /** What comes, untimed, before each run of each way. */
+    Contest before(Work preparation) {
+        before = preparation;
+        return this;
+    }
+
     Contest with(String name, Work work) {
         ways.add(new Way(name, work, new ArrayList<>()));
         return this;
@@ -37,6 +44,7 @@ final class Contest {
     Contest run(int rounds) throws Exception {
         for (int round = -1; round < rounds; round++) {
             for (Way way : ways) {
+                before.run();
                 long start = System.nanoTime();
                 way.work().run();
                 if (round >= 0) {

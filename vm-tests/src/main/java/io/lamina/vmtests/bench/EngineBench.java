@@ -6,16 +6,20 @@ import static java.nio.file.StandardOpenOption.TRUNCATE_EXISTING;
 import static java.nio.file.StandardOpenOption.WRITE;
 
 import io.lamina.images.erofs.ErofsImage;
+import io.lamina.images.hash.Sha256;
 import io.lamina.images.layer.LayerConverter;
 import io.lamina.images.merge.LayerImage;
 import io.lamina.images.merge.Merger;
+import io.lamina.images.oci.ChannelStream;
 import io.lamina.images.oci.Digest;
 import io.lamina.images.oci.ImageReference;
 import io.lamina.images.oci.LayerStream;
 import io.lamina.images.oci.StoredImage;
 import io.lamina.images.oci.StoredLayer;
+import java.io.FileInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -25,16 +29,26 @@ import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Locale;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.Consumer;
+import java.util.zip.GZIPInputStream;
 
 /**
  * {@code ./bench engine}: conversion and merging against erofs-utils, openssl and veritysetup. Arguments: the image, a
  * directory for files, the root of the peers' system, rounds, and the words that start {@code lamina}.
  */
 public final class EngineBench {
+    private static final int PIECE_BYTES = 256 << 10;
+    private static final String A_UUID = "5e0bb8a3-6dd5-4e55-9d43-34b8bfee7d5c";
+    private static final String SHA_256 = "SHA-256";
+    private static final String SAME_WORK = "mkfs.erofs --sort=none, openssl, veritysetup";
+    private static final String CONTAINERD = "mkfs.erofs as containerd calls it";
+    private static final String DECOMPRESSION = "decompression alone";
+    private static final String ZLIB = "the JDK's GZIPInputStream alone";
+    private static final String REBUILD = "mkfs.erofs --aufs --ovlfs-strip=1";
+
     private final Path scratch;
     private final Peers peers;
     private final int rounds;
@@ -64,6 +78,7 @@ public final class EngineBench {
         bench.convert();
         bench.convertAll();
         bench.merge();
+        ManyFiles.merge(bench.scratch.resolve("many"));
     }
 
     private void describe() throws IOException, InterruptedException {
@@ -92,34 +107,47 @@ public final class EngineBench {
     /** What no converter can be faster than, measured on the same bytes. */
     private void limits() throws Exception {
         Path tar = largest();
-        byte[] bytes = new byte[64 << 20];
-        try (InputStream in = Files.newInputStream(tar)) {
-            in.readNBytes(bytes, 0, bytes.length);
-        }
-        Contest contest = new Contest()
-                .with("SHA-256 of 64 MiB, one thread", () -> {
-                    MessageDigest sha256 = Digest.sha256();
-                    sha256.update(bytes);
-                    sha256.digest();
+        long bytes = Files.size(tar);
+        ByteBuffer piece = ByteBuffer.allocateDirect(PIECE_BYTES);
+        ByteBuffer other = ByteBuffer.allocateDirect(PIECE_BYTES);
+        MemorySegment memory = MemorySegment.ofBuffer(piece);
+        new Contest()
+                .with(SHA_256, () -> forPieces(bytes, sha256 -> sha256.update(memory, 0, PIECE_BYTES)))
+                .with("the JDK's SHA-256", () -> {
+                    MessageDigest digest = Digest.sha256();
+                    forPieces(bytes, _ -> digest.update(piece.clear()));
                 })
-                .with(
-                        "memory copy of 64 MiB",
-                        () -> ByteBuffer.allocateDirect(bytes.length).put(bytes))
-                .with("write of 64 MiB to a file", () -> {
+                .with("one copy in memory", () -> forPieces(bytes, _ -> other.put(0, piece, 0, PIECE_BYTES)))
+                .with("one read from the page cache", () -> {
+                    try (FileChannel in = FileChannel.open(tar, READ)) {
+                        while (in.read(piece.clear()) >= 0) {}
+                    }
+                })
+                .with("one write to the page cache", () -> {
                     try (FileChannel out = open("limit")) {
-                        ByteBuffer all = ByteBuffer.wrap(bytes);
-                        while (all.hasRemaining()) {
-                            out.write(all);
+                        for (long at = 0; at < bytes; at += PIECE_BYTES) {
+                            out.write(piece.clear());
                         }
                     }
                 })
-                .run(rounds);
-        contest.print("Limits", "SHA-256 of 64 MiB, one thread");
+                .run(rounds)
+                .print(
+                        "Limits: one pass over the " + bytes / 1_000_000 + " MB of the largest layer, one thread",
+                        SHA_256);
+    }
+
+    private static void forPieces(long bytes, Consumer<Sha256> work) {
+        Sha256 sha256 = Sha256.create();
+        for (long at = 0; at < bytes; at += PIECE_BYTES) {
+            work.accept(sha256);
+        }
+        sha256.digest();
     }
 
     private void convert() throws Exception {
         Path tar = largest();
         String blob = scratch.resolve("peer.erofs").toString();
+        String hash = scratch.resolve("hash").toString();
         List<String> ours = new ArrayList<>(lamina);
         ours.addAll(List.of(
                 "layer",
@@ -127,33 +155,34 @@ public final class EngineBench {
                 tar.toString(),
                 "-o",
                 scratch.resolve("ours.erofs").toString()));
-        Contest contest = new Contest()
-                .with("lamina layer convert, whole process", () -> Peers.run(ours, null))
-                .with("lamina, warm", () -> convertWarm(tar, "warm"))
-                .with("mkfs.erofs --sort=none, openssl, veritysetup", () -> {
+        List<String> unsynced = new ArrayList<>(ours);
+        unsynced.add("--no-sync");
+        // containerd reads the layer in one process and pipes it to mkfs.erofs.
+        List<String> piped = List.of("bash", "-o", "pipefail", "-c", "cat \"$0\" | \"$@\"", tar.toString());
+        List<String> containerd = new ArrayList<>(piped);
+        containerd.addAll(peers.command(
+                "mkfs.erofs", "--tar=f", "--aufs", "--quiet", "-Enoinline_data", "-b4096", "-U" + A_UUID, blob));
+        new Contest()
+                .before(() -> {
                     fresh(blob);
+                    Peers.run(List.of("sync"), null);
+                })
+                .with("lamina layer convert --no-sync, whole process", () -> Peers.run(unsynced, null))
+                .with("lamina layer convert, whole process, on disk", () -> Peers.run(ours, null))
+                .with("lamina, warm", () -> convertWarm(tar, "warm"))
+                .with(SAME_WORK, () -> {
                     Peers.run(
                             peers.command("mkfs.erofs", "--quiet", "--tar=f", "--sort=none", blob, tar.toString()),
                             null);
                     Peers.run(peers.command("openssl", "dgst", "-sha256", tar.toString()), null);
-                    Peers.run(
-                            peers.command(
-                                    "veritysetup",
-                                    "format",
-                                    blob,
-                                    scratch.resolve("hash").toString()),
-                            null);
+                    Peers.run(peers.command("veritysetup", "format", blob, hash), null);
                 })
-                .with("mkfs.erofs as containerd calls it", () -> {
-                    fresh(blob);
-                    Peers.run(
-                            peers.command(
-                                    "mkfs.erofs", "--tar=f", "--aufs", "--quiet", "-Enoinline_data", "-b4096", blob),
-                            tar);
-                })
-                .run(rounds);
-        String title = String.format(Locale.ROOT, "Convert a tar of %d MB", Files.size(tar) / 1_000_000);
-        contest.print(title, "mkfs.erofs --sort=none, openssl, veritysetup", "mkfs.erofs as containerd calls it");
+                .with(CONTAINERD, () -> Peers.run(containerd, null))
+                .run(rounds)
+                .print(
+                        "Convert a tar of " + Files.size(tar) / 1_000_000 + " MB; the peers do not wait for the disk",
+                        SAME_WORK,
+                        CONTAINERD);
     }
 
     private static void fresh(String file) throws IOException {
@@ -161,7 +190,7 @@ public final class EngineBench {
     }
 
     private void convertWarm(Path tar, String name) throws IOException {
-        try (InputStream in = Files.newInputStream(tar)) {
+        try (InputStream in = new FileInputStream(tar.toFile())) {
             convertStream(in, name);
         }
     }
@@ -179,22 +208,36 @@ public final class EngineBench {
 
     /** What is done with the tar of a layer. */
     private interface LayerWork {
-        void run(InputStream tar, int number) throws IOException;
+        void run(StoredLayer layer, int number) throws IOException;
     }
 
     private void convertAll() throws Exception {
-        Contest contest = new Contest()
+        new Contest()
                 .with(
                         "all layers from gzip, in parallel, warm",
-                        () -> forAll((tar, number) -> convertStream(tar, "all-" + number)))
-                .with(
-                        "decompression alone",
-                        () -> forAll((tar, _) -> {
-                            byte[] buffer = new byte[256 << 10];
-                            while (tar.read(buffer) >= 0) {}
+                        () -> forAll((layer, number) -> {
+                            try (InputStream tar = LayerStream.unverified(layer)) {
+                                convertStream(tar, "all-" + number);
+                            }
                         }))
-                .run(rounds);
-        contest.print("All layers of the image", "decompression alone");
+                .with(
+                        DECOMPRESSION,
+                        () -> forAll((layer, _) -> {
+                            try (InputStream tar = LayerStream.unverified(layer)) {
+                                ByteBuffer piece = ByteBuffer.allocateDirect(PIECE_BYTES);
+                                while (ChannelStream.channel(tar).read(piece.clear()) >= 0) {}
+                            }
+                        }))
+                .with(
+                        ZLIB,
+                        () -> forAll((layer, _) -> {
+                            try (InputStream tar = new GZIPInputStream(layer.open(), 64 << 10)) {
+                                byte[] piece = new byte[PIECE_BYTES];
+                                while (tar.read(piece) >= 0) {}
+                            }
+                        }))
+                .run(rounds)
+                .print("All layers of the image, on all processors", DECOMPRESSION, ZLIB);
     }
 
     /** The longest layers first, as many at once as there are processors. */
@@ -210,9 +253,7 @@ public final class EngineBench {
                 Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors())) {
             for (int number : order) {
                 pending.add(pool.submit(() -> {
-                    try (InputStream tar = LayerStream.unverified(layers.get(number))) {
-                        work.run(tar, number);
-                    }
+                    work.run(layers.get(number), number);
                     return null;
                 }));
             }
@@ -244,14 +285,14 @@ public final class EngineBench {
         List<String> rebuild =
                 new ArrayList<>(peers.command("mkfs.erofs", "--quiet", "--aufs", "--ovlfs-strip=1", merged));
         rebuild.addAll(blobs);
-        Contest contest = new Contest()
+        new Contest()
                 .with("lamina merge, warm", this::mergeWarm)
-                .with("mkfs.erofs --aufs --ovlfs-strip=1", () -> {
+                .with(REBUILD, () -> {
                     fresh(merged);
                     Peers.run(rebuild, null);
                 })
-                .run(rounds * 2);
-        contest.print("Merge", "mkfs.erofs --aufs --ovlfs-strip=1");
+                .run(rounds * 2)
+                .print("Merge", REBUILD);
     }
 
     private void mergeWarm() throws IOException {
