@@ -1,5 +1,6 @@
 package io.lamina.host.cli;
 
+import io.lamina.images.hash.Sha256;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
@@ -34,6 +35,8 @@ public final class Main {
 
     /** Runs one command and ends the process with its status. */
     public static void main(String[] arguments) {
+        // Nearly every command hashes; the library is bound while the command line is read.
+        Thread.ofPlatform().daemon().start(Sha256::create);
         System.exit(NamedCommand.of(Main.class, arguments).execute());
     }
 

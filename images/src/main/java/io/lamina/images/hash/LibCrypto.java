@@ -3,7 +3,6 @@ package io.lamina.images.hash;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
-import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
@@ -27,7 +26,6 @@ final class LibCrypto {
 
     private final MethodHandle init;
     private final MethodHandle update;
-    private final MethodHandle updateOnHeap;
     private final MethodHandle finish;
 
     @SuppressWarnings("restricted") // the descriptors are those of openssl/sha.h
@@ -36,10 +34,6 @@ final class LibCrypto {
         init = linker.downcallHandle(library.findOrThrow("SHA256_Init"), FunctionDescriptor.of(RESULT, WORD));
         update = linker.downcallHandle(
                 library.findOrThrow("SHA256_Update"), FunctionDescriptor.of(RESULT, WORD, WORD, WORD));
-        updateOnHeap = linker.downcallHandle(
-                library.findOrThrow("SHA256_Update"),
-                FunctionDescriptor.of(RESULT, WORD, ValueLayout.ADDRESS, WORD),
-                Linker.Option.critical(true));
         finish = linker.downcallHandle(library.findOrThrow("SHA256_Final"), FunctionDescriptor.of(RESULT, WORD, WORD));
     }
 
@@ -63,15 +57,6 @@ final class LibCrypto {
     void update(long context, long bytes, long length) {
         try {
             check((int) update.invokeExact(context, bytes, length));
-        } catch (Throwable failure) {
-            throw unexpected(failure);
-        }
-    }
-
-    /** For bytes on the heap, which cannot move meanwhile: that holds up a collection, so for a short piece only. */
-    void updateOnHeap(long context, MemorySegment bytes) {
-        try {
-            check((int) updateOnHeap.invokeExact(context, bytes, bytes.byteSize()));
         } catch (Throwable failure) {
             throw unexpected(failure);
         }

@@ -1,6 +1,7 @@
 package io.lamina.images.verity;
 
 import io.lamina.images.hash.Sha256;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 
@@ -10,7 +11,7 @@ import java.nio.ByteBuffer;
  */
 public final class LeafHasher {
     private final Sha256 sha256 = Sha256.create();
-    private final MemorySegment salt = MemorySegment.ofArray(new byte[VerityGeometry.SALT_BYTES]);
+    private final MemorySegment salt = Arena.ofAuto().allocate(VerityGeometry.SALT_BYTES);
     private final int dataBlockSizeBytes;
 
     public LeafHasher(VerityGeometry geometry) {
