@@ -167,7 +167,7 @@ public final class MetadataWriter {
                         features,
                         areas,
                         layout.epoch(),
-                        table,
+                        new Superblock.Tables(table, CompressionConfigs.NONE, Superblock.Packed.NONE),
                         new Superblock.Tree(layout.root().nid(), layout.inodes()),
                         uuid)
                 .write(head);
