@@ -37,7 +37,7 @@ final class ClusterIndex {
 
     private static final int SMALL_PACK_BYTES = 8;
     private static final int SMALL_PACK_CLUSTERS = 2;
-    static final int LARGE_PACK_BYTES = 32;
+    private static final int LARGE_PACK_BYTES = 32;
     private static final int LARGE_PACK_CLUSTERS = 16;
     static final int PACK_BASE_BYTES = 4;
     private static final int MIN_LOW_BITS = 12;
@@ -115,6 +115,17 @@ final class ClusterIndex {
     /** The first byte behind the index. */
     long endByte() {
         return endByte;
+    }
+
+    /** Bytes of the pack at {@code byteOffset}, a pack's start. */
+    int packBytesAt(long byteOffset) {
+        if (full) {
+            return FULL_BYTES;
+        }
+        long largeStart = startByte + packBytes(leading);
+        return byteOffset >= largeStart && byteOffset < largeStart + inLargePacks * 2L
+                ? LARGE_PACK_BYTES
+                : SMALL_PACK_BYTES;
     }
 
     int type(int cluster) throws IOException {

@@ -16,16 +16,22 @@ import java.nio.ByteOrder;
  * @param lzmaDictionaryBytes the largest dictionary of MicroLZMA
  * @param deflateWindowBits log2 of the largest window of DEFLATE
  * @param zstdWindowLog log2 of the largest window of Zstandard, less 10
+ * @param deduplicated whether files may use the beginnings of each other's extents
  */
-record CompressionConfigs(
-        int algorithms, Lz4Limits lz4, int lzmaDictionaryBytes, int deflateWindowBits, int zstdWindowLog) {
+public record CompressionConfigs(
+        int algorithms,
+        Lz4Limits lz4,
+        int lzmaDictionaryBytes,
+        int deflateWindowBits,
+        int zstdWindowLog,
+        boolean deduplicated) {
     static final int LZ4 = 0;
     static final int MICRO_LZMA = 1;
     static final int DEFLATE = 2;
     static final int ZSTD = 3;
 
     /** No compression. */
-    static final CompressionConfigs NONE = new CompressionConfigs(0, Lz4Limits.NONE, 0, 0, 0);
+    public static final CompressionConfigs NONE = new CompressionConfigs(0, Lz4Limits.NONE, 0, 0, 0, false);
 
     private static final int LONG_RECORD_BYTES = 14;
     private static final int SHORT_RECORD_BYTES = 6;
@@ -38,7 +44,7 @@ record CompressionConfigs(
      * @param maxDistance how far back a match reaches; 0 means 65,535
      * @param maxBlocks the largest extent as it is stored, in blocks; 0 means 1
      */
-    record Lz4Limits(int maxDistance, int maxBlocks) {
+    public record Lz4Limits(int maxDistance, int maxBlocks) {
         static final Lz4Limits NONE = new Lz4Limits(0, 0);
 
         Lz4Limits union(Lz4Limits other) {
@@ -50,7 +56,7 @@ record CompressionConfigs(
 
     /** An image with LZ4 alone and no records: its superblock has the distance. */
     static CompressionConfigs lz4(int maxDistance) {
-        return new CompressionConfigs(1 << LZ4, new Lz4Limits(maxDistance, 1), 0, 0, 0);
+        return new CompressionConfigs(1 << LZ4, new Lz4Limits(maxDistance, 1), 0, 0, 0, false);
     }
 
     /** Reads the records at {@code startByte}. */
@@ -82,11 +88,15 @@ record CompressionConfigs(
             }
             at = roundUp(fields + length);
         }
-        return new CompressionConfigs(algorithms, lz4, limits[MICRO_LZMA], limits[DEFLATE], limits[ZSTD]);
+        return new CompressionConfigs(algorithms, lz4, limits[MICRO_LZMA], limits[DEFLATE], limits[ZSTD], false);
+    }
+
+    CompressionConfigs withDeduplication(boolean used) {
+        return new CompressionConfigs(algorithms, lz4, lzmaDictionaryBytes, deflateWindowBits, zstdWindowLog, used);
     }
 
     /** What a reader of both needs. */
-    CompressionConfigs union(CompressionConfigs other) {
+    public CompressionConfigs union(CompressionConfigs other) {
         if (algorithms == 0) {
             return other;
         }
@@ -97,7 +107,16 @@ record CompressionConfigs(
                 bothHaveLz4 ? lz4.union(other.lz4) : ofOne,
                 Math.max(lzmaDictionaryBytes, other.lzmaDictionaryBytes),
                 Math.max(deflateWindowBits, other.deflateWindowBits),
-                Math.max(zstdWindowLog, other.zstdWindowLog));
+                Math.max(zstdWindowLog, other.zstdWindowLog),
+                deduplicated || other.deduplicated);
+    }
+
+    /** The incompatible features of an image with such compression. */
+    int incompat() {
+        if (algorithms == 0) {
+            return 0;
+        }
+        return Features.ZERO_PADDING | Features.COMPR_CFGS | (deduplicated ? Features.FRAGMENTS : 0);
     }
 
     /** Bytes of the records, each rounded up. */

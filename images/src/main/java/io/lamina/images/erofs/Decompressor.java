@@ -89,7 +89,7 @@ final class Decompressor {
 
     private boolean decompress(Inode file, int algorithm, byte[] stored, byte[] decoded) throws IOException {
         int start = 0;
-        if ((image.superblock().features().incompat() & Features.ZERO_PADDING) != 0) {
+        if (image.superblock().features().isZeroPadded()) {
             while (start < stored.length && stored[start] == 0) {
                 start++;
             }

@@ -39,6 +39,11 @@ public record Features(int compat, int incompat) {
         return (incompat & COMPR_CFGS) != 0;
     }
 
+    /** Whether compressed data ends with its block, so that zeroes are in front of it. */
+    public boolean isZeroPadded() {
+        return (incompat & ZERO_PADDING) != 0;
+    }
+
     boolean hasFragments() {
         return (incompat & FRAGMENTS) != 0;
     }

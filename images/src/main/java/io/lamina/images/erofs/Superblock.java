@@ -80,7 +80,8 @@ public record Superblock(Features features, Areas areas, Timestamp epoch, Tables
         return tables.devices();
     }
 
-    CompressionConfigs compression() {
+    /** What compressed files of the image need of a reader; says nothing of whether there are any. */
+    public CompressionConfigs compression() {
         return tables.compression();
     }
 
@@ -169,9 +170,10 @@ public record Superblock(Features features, Areas areas, Timestamp epoch, Tables
     private static CompressionConfigs readCompression(ImageBytes image, Features features, long configsByte)
             throws IOException {
         int algorithms = image.u16(START_BYTE + ALGORITHMS);
-        return features.hasCompressionConfigs()
+        CompressionConfigs configs = features.hasCompressionConfigs()
                 ? CompressionConfigs.read(image, algorithms, configsByte)
                 : CompressionConfigs.lz4(algorithms); // the field is the distance then
+        return configs.withDeduplication(features.hasFragments());
     }
 
     private static Packed readPacked(ImageBytes image, Features features) throws IOException {

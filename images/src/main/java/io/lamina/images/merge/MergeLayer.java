@@ -4,6 +4,7 @@ import io.lamina.images.UnsupportedImageException;
 import io.lamina.images.erofs.Attributes;
 import io.lamina.images.erofs.ChunkIndex;
 import io.lamina.images.erofs.ChunkMap;
+import io.lamina.images.erofs.CompressionConfigs;
 import io.lamina.images.erofs.Content;
 import io.lamina.images.erofs.DirentCursor;
 import io.lamina.images.erofs.ErofsImage;
@@ -27,6 +28,7 @@ final class MergeLayer {
     private final int deviceId;
     private final LayerData data;
     private final WalkBudget walk;
+    private CompressionConfigs compression = CompressionConfigs.NONE;
     private final Set<Long> directories = new HashSet<>();
     /** Inodes of several names, by node id. */
     private final Map<Long, TreeInode> linked = new HashMap<>();
@@ -126,10 +128,23 @@ final class MergeLayer {
         return switch (inode.data().layout()) {
             case FLAT_PLAIN, CHUNK_BASED -> chunks(image.chunks(inode));
             case FLAT_INLINE -> tailed(inode);
-            case COMPRESSED_FULL, COMPRESSED_COMPACT ->
-                throw new UnsupportedImageException(
-                        image.name() + ": inode " + inode.place().nid(), "compressed files are not merged yet");
+            case COMPRESSED_FULL, COMPRESSED_COMPACT -> compressed(inode);
         };
+    }
+
+    private Content compressed(Inode inode) throws IOException {
+        if (data.ownDeviceId() != 0 || !image.superblock().features().isZeroPadded()) {
+            throw new UnsupportedImageException(
+                    image.name() + ": inode " + inode.place().nid(),
+                    "compressed data without padding in front, or beside a second device, cannot be merged as it is");
+        }
+        compression = image.superblock().compression();
+        return new Content.Compressed(image, inode, deviceId);
+    }
+
+    /** What those compressed files need of a reader that were met so far. */
+    CompressionConfigs compression() {
+        return compression;
     }
 
     private Content tailed(Inode inode) throws IOException {

@@ -37,11 +37,12 @@ public final class Merger {
             throw new IllegalArgumentException(baseFirst.size() + " layers, not 1 to " + MAX_LAYERS);
         }
         int blockBits = blockBits(baseFirst);
-        int headBytes = MetadataWriter.headBytes(blockBits, baseFirst.size());
-        MetadataLayout layout = MetadataLayout.of(TreeMerge.of(baseFirst), blockBits, headBytes >> blockBits);
+        TreeMerge.Merged tree = TreeMerge.of(baseFirst);
+        int headBytes = MetadataWriter.headBytes(blockBits, baseFirst.size(), tree.compression());
+        MetadataLayout layout = MetadataLayout.of(tree.root(), blockBits, headBytes >> blockBits);
         List<DeviceSlot> slots = slots(baseFirst, layout.paddedEndBlock(), blockBits);
         BlobOutput out = new BlobOutput(fsmeta, null, 1 << blockBits, headBytes, new Background(null));
-        long blocks = MetadataWriter.finish(layout, out, slots, uuid(baseFirst));
+        long blocks = MetadataWriter.finish(layout, out, slots, tree.compression(), uuid(baseFirst));
         List<MappedLayer> mapped = slots.stream()
                 .map(slot -> new MappedLayer(slot.uniaddrBlock(), slot.blocks()))
                 .toList();
