@@ -113,6 +113,29 @@ public final class ErofsImage {
         return bytes;
     }
 
+    /** Whether some file may have data that another image's metadata cannot point to, see {@link #whyNeedsCopy}. */
+    public boolean mayNeedCopy() {
+        Features features = superblock.features();
+        return packed.exists() || features.hasInlineExtents() || !features.isZeroPadded() || !devices.isEmpty();
+    }
+
+    /** Why another image's metadata cannot point to a regular file's data, or null if it can. */
+    public @Nullable String whyNeedsCopy(Inode file) throws IOException {
+        long size = file.data().sizeBytes();
+        if (size == 0) {
+            return null;
+        }
+        return switch (file.data().layout()) {
+            case COMPRESSED_FULL, COMPRESSED_COMPACT -> RelocatedIndex.obstacle(this, file);
+            case FLAT_PLAIN -> devices.isEmpty() ? null : "it has data both on a second device and before that";
+            case FLAT_INLINE ->
+                devices.isEmpty() || size < superblock.areas().blockSizeBytes()
+                        ? null
+                        : "it has data both on a second device and before that";
+            case CHUNK_BASED -> null;
+        };
+    }
+
     /** The root directory. */
     public Inode root() throws IOException {
         Inode root = inode(superblock.tree().rootNid());

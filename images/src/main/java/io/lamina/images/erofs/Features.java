@@ -44,6 +44,10 @@ public record Features(int compat, int incompat) {
         return (incompat & ZERO_PADDING) != 0;
     }
 
+    boolean hasInlineExtents() {
+        return (incompat & ZTAILPACKING) != 0;
+    }
+
     boolean hasFragments() {
         return (incompat & FRAGMENTS) != 0;
     }

@@ -2,6 +2,7 @@ package io.lamina.images.erofs;
 
 import io.lamina.images.UnsupportedImageException;
 import java.io.IOException;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Copies the index of a compressed file into another image, whose block addresses count from further ahead. Nothing is
@@ -51,16 +52,29 @@ final class RelocatedIndex {
         }
     }
 
+    /** Why the index of a file cannot be copied, or null if it can. */
+    static @Nullable String obstacle(ErofsImage image, Inode inode) throws IOException {
+        CompressionHeader header = CompressionHeader.read(image, inode);
+        if (header.hasFragment()) {
+            return "it has fragments, which files share";
+        }
+        if (header.hasInlineExtent()) {
+            return "it has compressed data among its metadata";
+        }
+        if (!image.superblock().features().isZeroPadded()) {
+            return "its compressed data is padded behind, not in front";
+        }
+        return image.devices().isEmpty() ? null : "it has compressed data and a second device";
+    }
+
     /** Refuses a file whose data lies in metadata or elsewhere than in {@code image}, and an index that is not consistent. */
     static Shape check(ErofsImage image, Inode inode) throws IOException {
         CompressedMap map = CompressedMap.of(image, inode);
         CompressionHeader header = map.header();
-        if (header.hasFragment() || header.hasInlineExtent()) {
+        String obstacle = obstacle(image, inode);
+        if (obstacle != null) {
             throw new UnsupportedImageException(
-                    image.name() + ": inode " + inode.place().nid(),
-                    header.hasFragment()
-                            ? "a fragment cannot be merged as it is"
-                            : "compressed data within metadata cannot be merged as it is");
+                    image.name() + ": inode " + inode.place().nid(), "cannot be merged as it is, since " + obstacle);
         }
         ClusterIndex index = map.index();
         int head = -1;

@@ -1,6 +1,5 @@
 package io.lamina.images.merge;
 
-import io.lamina.images.UnsupportedImageException;
 import io.lamina.images.erofs.Attributes;
 import io.lamina.images.erofs.ChunkIndex;
 import io.lamina.images.erofs.ChunkMap;
@@ -133,11 +132,6 @@ final class MergeLayer {
     }
 
     private Content compressed(Inode inode) throws IOException {
-        if (data.ownDeviceId() != 0 || !image.superblock().features().isZeroPadded()) {
-            throw new UnsupportedImageException(
-                    image.name() + ": inode " + inode.place().nid(),
-                    "compressed data without padding in front, or beside a second device, cannot be merged as it is");
-        }
         compression = image.superblock().compression();
         return new Content.Compressed(image, inode, deviceId);
     }
@@ -155,7 +149,9 @@ final class MergeLayer {
             throw image.corrupt(inode, "inline data without a tail, " + size + " bytes");
         }
         long start = blocks == 0 ? 0 : inode.data().startBlock();
-        checkBlocks(inode, data.ownDeviceId(), start, blocks);
+        if (blocks > 0) {
+            checkBlocks(inode, 0, start, blocks);
+        }
         return new Content.Tailed(size, deviceId, start, () -> image.inlineTail(inode));
     }
 

@@ -6,7 +6,7 @@ import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 
-/** Layers as tars, however they are stored. */
+/** Layers as tars, or EROFS images, however they are stored. */
 public final class LayerStream {
     private static final int BUFFER_BYTES = 256 << 10;
 
