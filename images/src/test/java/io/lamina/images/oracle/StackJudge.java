@@ -38,7 +38,9 @@ final class StackJudge {
     /** Where the judges disagree with the engine, or that the engine or the kernel refuses the stack. */
     List<String> differences(LayerStack stack, Format format) {
         try {
-            FlattenedStack flattened = FlattenedStack.build(stack.tars(), format, files);
+            FlattenedStack flattened = format == Format.NATIVE
+                    ? new NativeLayers(mounts, files, mountPoints.resolve("n")).build(stack)
+                    : FlattenedStack.build(stack.tars(), format, files);
             TreeListing flat;
             try (MountedErofs device = new MountedErofs(mounts, flattened.device(), mountPoints.resolve("f"))) {
                 flat = TreeListing.of(device.root());
