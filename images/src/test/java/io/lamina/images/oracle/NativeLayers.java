@@ -32,18 +32,25 @@ final class NativeLayers {
                     "--chunksize=4096",
                     "-zlz4hc -C16384 -Elegacy-compress",
                     "-zlz4 -C65536 -Efragments,dedupe",
-                    "-zlz4 -x-1")
+                    "-zlz4 -x1")
             .map(options -> List.of(options.split(" ")))
             .toList();
 
     private final PrivateMounts mounts;
     private final Path files;
     private final Path mountPoint;
+    private int made;
+    private int kept;
 
     NativeLayers(PrivateMounts mounts, Path files, Path mountPoint) {
         this.mounts = mounts;
         this.files = files;
         this.mountPoint = mountPoint;
+    }
+
+    /** Layers that mkfs.erofs has made for each that it could not make. */
+    int madeForEachKept() {
+        return made / Math.max(1, kept);
     }
 
     FlattenedStack build(LayerStack stack) throws IOException {
@@ -63,18 +70,25 @@ final class NativeLayers {
     }
 
     private Path remade(Path own, List<String> options) throws IOException {
-        Path made = own.resolveSibling(own.getFileName() + ".native");
-        Files.deleteIfExists(made);
+        Path image = own.resolveSibling(own.getFileName() + ".native");
+        Files.deleteIfExists(image);
         List<String> command = new ArrayList<>(List.of("mkfs.erofs", "--quiet"));
         options.stream().filter(option -> !option.isEmpty()).forEach(command::add);
-        command.add(made.toString());
-        command.add(mountPoint.toString());
+        command.add(image.toString());
         try (MountedErofs mounted = new MountedErofs(mounts, own, mountPoint)) {
+            command.add(mounted.root().toString());
             Command.run(command);
-            return mounted.root().equals(mountPoint) ? made : own;
-        } finally {
-            Files.deleteIfExists(own);
+            made++;
+        } catch (IOException failure) {
+            // What mkfs.erofs 1.5 says of files whose names are as long as names can be.
+            if (!String.valueOf(failure.getMessage()).contains("No such file or directory")) {
+                throw failure;
+            }
+            kept++;
+            return own;
         }
+        Files.delete(own);
+        return image;
     }
 
     private Path mergeable(Path blob) throws IOException {
