@@ -22,12 +22,14 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -145,6 +147,12 @@ final class NativeTreesTest {
         }
         Files.createLink(tree.resolve("hard"), tree.resolve("file0"));
         files.put("hard", files.get("file0"));
+        // Some versions of mkfs.erofs keep no parts of seconds.
+        FileTime time = FileTime.from(random.nextInt(1, Integer.MAX_VALUE), TimeUnit.SECONDS);
+        for (String name : files.keySet()) {
+            Files.setLastModifiedTime(tree.resolve(name), time);
+        }
+        Files.setLastModifiedTime(tree, time);
         return files;
     }
 
