@@ -1,9 +1,9 @@
 package io.lamina.images.erofs;
 
 import java.io.IOException;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.LinkedHashSet;
 import java.util.Map;
+import java.util.Set;
 
 /** Reads the attributes of an inode, see {@link XattrBody} and {@link Xattr} for their places. */
 final class XattrReader {
@@ -27,7 +27,9 @@ final class XattrReader {
         if (at + (long) sharedCount * XattrBody.ID_BYTES > end) {
             throw corrupt(inode, start, sharedCount + " shared attributes do not fit the body");
         }
-        List<Xattr> found = new ArrayList<>();
+        // mkfs.erofs 1.9.4 writes trusted.overlay.origin twice when a tree has it already, to which kernels do not
+        // object.
+        Set<Xattr> found = new LinkedHashSet<>();
         for (int i = 0; i < sharedCount; i++) {
             found.add(shared(inode, bytes.i32(at)));
             at += XattrBody.ID_BYTES;
@@ -38,7 +40,7 @@ final class XattrReader {
         }
         Xattrs all = Xattrs.of(found);
         if (all.sorted().size() != found.size()) {
-            throw corrupt(inode, start, "two attributes have one name");
+            throw corrupt(inode, start, "two attributes have one name and two values");
         }
         return all;
     }

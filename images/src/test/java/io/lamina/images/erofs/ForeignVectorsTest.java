@@ -29,6 +29,16 @@ class ForeignVectorsTest {
     }
 
     @Test
+    void anAttributeThatIsThereTwiceIsReadOnce() throws IOException {
+        ErofsImage image = open(ForeignVectors.read("doubled-attribute"));
+        assertEquals(
+                List.of("trusted.overlay.origin"),
+                image.xattrs(image.root()).sorted().stream()
+                        .map(Xattr::fullName)
+                        .toList());
+    }
+
+    @Test
     void everyFormPassesTheCheck() throws IOException {
         for (String form : ForeignVectors.FORMS) {
             assertEquals(
