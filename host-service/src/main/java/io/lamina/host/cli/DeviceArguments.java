@@ -4,6 +4,7 @@ import io.lamina.host.flatten.FlattenedImage;
 import io.lamina.host.flatten.FsmetaFile;
 import io.lamina.host.flatten.ImagePreparation;
 import io.lamina.host.flatten.LayerFileSet;
+import io.lamina.host.flatten.NativeLayers;
 import io.lamina.host.flatten.Steps;
 import io.lamina.host.run.Installation;
 import io.lamina.host.store.BlobStore;
@@ -36,6 +37,8 @@ final class DeviceArguments {
     @Option(names = "--verbose", description = "Tell each step on standard error.")
     private boolean verbose;
 
+    private List<NativeLayers.Copied> copied = List.of();
+
     /** What is done with a device while its parts are open. */
     @FunctionalInterface
     interface Use {
@@ -49,15 +52,20 @@ final class DeviceArguments {
             }
             BlobStore store = BlobStore.open(Installation.current().home().resolve("store"));
             Steps steps = new Steps(System.err, verbose);
-            try (FlattenedImage image = new ImagePreparation(store, steps)
-                    .flatten(ImageReference.parse(sources.getFirst()).open())) {
+            ImagePreparation preparation = new ImagePreparation(store, steps);
+            try (FlattenedImage image =
+                    preparation.flatten(ImageReference.parse(sources.getFirst()).open())) {
+                copied = preparation.copied();
                 use.of(image.device());
             }
             return;
         }
+        NativeLayers copies = LayerArguments.copies();
         try (LayerFileSet layers = LayerFileSet.open(
-                        sources.stream().map(LayerArguments::file).toList());
+                        sources.stream().map(LayerArguments::file).toList(), copies);
                 FsmetaFile fsmeta = FsmetaFile.merge(layers.images())) {
+            copied = copies.copied();
+            copied.forEach(layer -> System.err.println("lamina: " + layer.sentence()));
             use.of(layers.flatten(fsmeta));
         }
     }
@@ -74,8 +82,8 @@ final class DeviceArguments {
         }
     }
 
-    /** What tells one device from another, and how its proof is built. */
-    static Answer describe(FlattenedDevice device) {
+    /** What tells one device from another, how its proof is built, and which layers are not those that were named. */
+    Answer describe(FlattenedDevice device) {
         return new Answer()
                 .with("root hash", "rootHash", device.rootHash().hex())
                 .with("data blocks", "dataBlocks", device.dataBlocks())
@@ -83,6 +91,7 @@ final class DeviceArguments {
                 .with("hash block", "hashBlockSize", device.geometry().hashBlockSizeBytes())
                 .with("hash start", "hashStartBlock", device.hashStartBlock())
                 .with("salt", "salt", "0".repeat(64))
-                .with("bytes", "sizeBytes", device.sizeBytes());
+                .with("bytes", "sizeBytes", device.sizeBytes())
+                .withHidden("copiedLayers", LayerArguments.described(copied));
     }
 }

@@ -79,7 +79,7 @@ final class DeviceFlattenCommand implements Callable<Integer> {
     }
 
     private void flatten(FlattenedDevice device) throws IOException {
-        Answer answer = DeviceArguments.describe(device);
+        Answer answer = arguments.describe(device);
         if (forms.raw != null) {
             write(forms.raw, device, ByteBuffer.allocate(0));
             answer.with("raw", "raw", forms.raw.toString());

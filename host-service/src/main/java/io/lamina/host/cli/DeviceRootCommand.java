@@ -24,7 +24,7 @@ final class DeviceRootCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, InterruptedException {
-        arguments.withDevice(device -> form.print(DeviceArguments.describe(device)));
+        arguments.withDevice(device -> form.print(arguments.describe(device)));
         return 0;
     }
 }

@@ -1,9 +1,14 @@
 package io.lamina.host.cli;
 
 import io.lamina.host.flatten.LayerFileSet.LayerFile;
+import io.lamina.host.flatten.NativeLayers;
+import io.lamina.host.run.Installation;
+import io.lamina.host.store.BlobStore;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import picocli.CommandLine.Parameters;
 
 /** Layers as files, base first. */
@@ -17,6 +22,24 @@ final class LayerArguments {
 
     List<LayerFile> files() {
         return layers.stream().map(LayerArguments::file).toList();
+    }
+
+    /** Where copies go of layers that cannot be merged as they are: the store that images go through. */
+    static NativeLayers copies() {
+        return new NativeLayers(
+                () -> BlobStore.open(Installation.current().home().resolve("store")));
+    }
+
+    /** What a machine is told of copies. */
+    static List<Object> described(List<NativeLayers.Copied> copied) {
+        List<Object> layers = new ArrayList<>();
+        for (NativeLayers.Copied layer : copied) {
+            layers.add(Map.of(
+                    "layer", layer.layer(),
+                    "blob", layer.blob().blob().toString(),
+                    "reason", layer.sentence()));
+        }
+        return layers;
     }
 
     /** A file whose own name has an equals sign is found under it first. */

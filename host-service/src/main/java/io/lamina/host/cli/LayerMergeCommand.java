@@ -1,6 +1,7 @@
 package io.lamina.host.cli;
 
 import io.lamina.host.flatten.LayerFileSet;
+import io.lamina.host.flatten.NativeLayers;
 import io.lamina.images.merge.Fsmeta;
 import io.lamina.images.merge.LayerImage;
 import io.lamina.images.merge.MappedLayer;
@@ -23,7 +24,10 @@ import picocli.CommandLine.Option;
                     + "stays in the blobs.",
             "",
             "FSMETA mounts with the blobs as its devices (mount -t erofs -o device=BLOB,... in their order), or as one device "
-                    + "when all lie one after the other, as 'device flatten' puts them."
+                    + "when all lie one after the other, as 'device flatten' puts them.",
+            "",
+            "Compressed layers of mkfs.erofs are merged as they are, but for those with fragments or tail-packed data: of "
+                    + "these the store gets a plain copy, which the answer names."
         },
         mixinStandardHelpOptions = true,
         footerHeading = "%nExample:%n",
@@ -40,24 +44,31 @@ final class LayerMergeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        try (LayerFileSet set = LayerFileSet.open(layers.files());
+        NativeLayers copies = LayerArguments.copies();
+        try (LayerFileSet set = LayerFileSet.open(layers.files(), copies);
                 OutputFile file = OutputFile.to(out)) {
             Fsmeta fsmeta = Merger.merge(set.images(), file.channel());
             file.publish();
-            form.print(answer(fsmeta, set.images()));
+            copies.copied().forEach(layer -> System.err.println("lamina: " + layer.sentence()));
+            form.print(answer(fsmeta, set).withHidden("copiedLayers", LayerArguments.described(copies.copied())));
         }
         return 0;
     }
 
-    private Answer answer(Fsmeta fsmeta, List<LayerImage> images) {
+    private Answer answer(Fsmeta fsmeta, LayerFileSet set) {
+        List<LayerImage> images = set.images();
         List<Object> mapped = new ArrayList<>();
         List<String> lines = new ArrayList<>();
         for (int i = 0; i < images.size(); i++) {
             MappedLayer layer = fsmeta.layers().get(i);
             LayerImage image = images.get(i);
-            mapped.add(Map.of("tag", image.tag(), "startBlock", layer.uniaddrBlock(), "blocks", layer.blocks()));
+            mapped.add(Map.of(
+                    "tag", image.tag(),
+                    "startBlock", layer.uniaddrBlock(),
+                    "blocks", layer.blocks(),
+                    "file", set.dataFiles().get(i).toString()));
             lines.add("layer " + (i + 1) + "       " + layer.blocks() + " blocks from block " + layer.uniaddrBlock()
-                    + ", " + image.image().name());
+                    + ", " + set.dataFiles().get(i));
         }
         return new Answer()
                 .with("fsmeta", "fsmeta", out.toString())

@@ -31,10 +31,12 @@ import java.util.concurrent.atomic.AtomicInteger;
 public final class ImagePreparation {
     private final BlobStore store;
     private final Steps steps;
+    private final NativeLayers nativeLayers;
 
     public ImagePreparation(BlobStore store, Steps steps) {
         this.store = store;
         this.steps = steps;
+        this.nativeLayers = new NativeLayers(() -> store);
     }
 
     /** The layers of an image as blobs, base first, and how many of them were made now. */
@@ -43,6 +45,7 @@ public final class ImagePreparation {
     /** The flattened device of {@code image}; what is new of its layers is in the store afterwards. */
     public FlattenedImage flatten(StoredImage image) throws IOException, InterruptedException {
         Layers layers = steps.step("layers", () -> layers(image), ImagePreparation::describe);
+        copied().forEach(layer -> steps.say(layer.sentence()));
         FsmetaFile fsmeta = steps.step("fsmeta", () -> merge(layers.baseFirst), ImagePreparation::describe);
         try {
             FlattenedDevice device = steps.step(
@@ -54,6 +57,11 @@ public final class ImagePreparation {
             fsmeta.close();
             throw failure;
         }
+    }
+
+    /** Layers that are EROFS images and were copied, since they cannot be merged as they are. */
+    public List<NativeLayers.Copied> copied() {
+        return nativeLayers.copied();
     }
 
     private Layers layers(StoredImage image) throws IOException, InterruptedException {
@@ -78,9 +86,15 @@ public final class ImagePreparation {
     private StoredBlob blob(StoredLayer layer, AtomicInteger converted) throws IOException {
         Optional<StoredBlob> known = store.find(layer.diffId());
         if (known.isPresent()) {
+            if (layer.isErofs()) {
+                nativeLayers.found(layer, known.get());
+            }
             return known.get();
         }
         converted.incrementAndGet();
+        if (layer.isErofs()) {
+            return nativeLayers.add(layer);
+        }
         return store.add(layer.diffId(), (blob, leaves, recipe) -> {
             try (InputStream tar = LayerStream.unverified(layer)) {
                 ConvertedLayer made = LayerConverter.convert(tar, blob, leaves, recipe);

@@ -93,6 +93,51 @@ public sealed interface Content {
         }
     }
 
+    /** A compressed file of another image, whose extents stay where they are, and whose index is copied. */
+    final class Compressed implements Content {
+        private final ErofsImage image;
+        private final Inode inode;
+        private final int deviceId;
+        private final RelocatedIndex.Shape shape;
+
+        /**
+         * Checks that the file can be had by copying its index.
+         *
+         * @param image where it is
+         * @param deviceId of the image's data
+         * @throws io.lamina.images.CorruptImageException if the index contradicts itself or leaves the image
+         * @throws io.lamina.images.UnsupportedImageException if some of its data lies in the image's metadata
+         */
+        public Compressed(ErofsImage image, Inode inode, int deviceId) throws IOException {
+            this.image = image;
+            this.inode = inode;
+            this.deviceId = deviceId;
+            this.shape = RelocatedIndex.check(image, inode);
+        }
+
+        long sizeBytes() {
+            return inode.data().sizeBytes();
+        }
+
+        int deviceId() {
+            return deviceId;
+        }
+
+        /** Number of compressed blocks. */
+        int blocks() {
+            return inode.data().address();
+        }
+
+        RelocatedIndex.Shape shape() {
+            return shape;
+        }
+
+        /** Writes the index; {@code uniaddrBlock} is where the image's data starts. */
+        void write(BlobOutput out, long uniaddrBlock) throws IOException {
+            RelocatedIndex.write(image, inode, out, uniaddrBlock);
+        }
+    }
+
     /** Reads bytes that are carried from one image to another. */
     @FunctionalInterface
     interface Tail {

@@ -2,22 +2,14 @@ package io.lamina.images.erofs;
 
 import io.lamina.images.UnsupportedImageException;
 import java.io.IOException;
-import java.util.Arrays;
 import java.util.zip.DataFormatException;
 import java.util.zip.Inflater;
 import org.jspecify.annotations.Nullable;
 
 /** Gives the bytes of compressed files, one extent at a time; the last one is kept. */
 final class Decompressor {
-    /** What the format allows an extent to grow to (kernel: Z_EROFS_PCLUSTER_MAX_DSIZE). */
-    private static final int MAX_EXTENT_BYTES = 12 << 20;
-
-    private static final int MAX_STORED_BYTES = 1 << 20;
-    private static final int LZ4 = 0;
-    private static final int DEFLATE = 2;
-
     private final ErofsImage image;
-    private final int blockBits;
+    private final int blockSizeBytes;
     private @Nullable CompressedMap map;
     private long mapNid = -1;
     private byte[] extentBytes = new byte[0];
@@ -25,20 +17,28 @@ final class Decompressor {
 
     Decompressor(ErofsImage image) {
         this.image = image;
-        this.blockBits = image.superblock().areas().blockBits();
+        this.blockSizeBytes = image.superblock().areas().blockSizeBytes();
     }
 
     /** Copies bytes of a file up to the end of their extent, and says how many. */
     int read(Inode file, long offset, byte[] into, int start, int length) throws IOException {
-        CompressedMap clusters = map;
-        if (clusters == null || mapNid != file.place().nid()) {
-            clusters = CompressedMap.of(image, file);
-            map = clusters;
+        CompressedMap extents = map;
+        if (extents == null || mapNid != file.place().nid()) {
+            map = null;
+            extents = CompressedMap.of(image, file);
+            map = extents;
             mapNid = file.place().nid();
             extentBytes = new byte[0];
         }
         if (offset < extentStart || offset - extentStart >= extentBytes.length) {
-            load(file, clusters, offset);
+            CompressedMap.Extent extent = extents.extent(offset);
+            if (extent.stored() instanceof CompressedMap.Stored.Fragment fragment) {
+                int count = (int) Math.min(length, extent.endByte() - offset);
+                image.copyPacked(file, fragment.startByte() + (offset - extent.startByte()), into, start, count);
+                return count;
+            }
+            extentBytes = decode(file, extents, extent);
+            extentStart = extent.startByte();
         }
         int at = (int) (offset - extentStart);
         int count = Math.min(length, extentBytes.length - at);
@@ -46,64 +46,81 @@ final class Decompressor {
         return count;
     }
 
-    private void load(Inode file, CompressedMap clusters, long offset) throws IOException {
-        CompressedMap.Extent extent = clusters.extent(offset);
-        long storedBytes = (long) extent.blocks() << blockBits;
-        if (extent.lengthBytes() > MAX_EXTENT_BYTES || storedBytes == 0 || storedBytes > MAX_STORED_BYTES) {
-            throw image.corrupt(
-                    file,
-                    "extent at byte " + extent.startByte() + " of " + extent.lengthBytes() + " bytes is stored in "
-                            + extent.blocks() + " blocks");
+    private byte[] decode(Inode file, CompressedMap extents, CompressedMap.Extent extent) throws IOException {
+        byte[] stored = new byte[(int) extent.stored().bytes()];
+        boolean inline = false;
+        switch (extent.stored()) {
+            case CompressedMap.Stored.Blocks blocks ->
+                image.copyData(file, blocks.startBlock() << blocks.blockBits(), stored);
+            case CompressedMap.Stored.Inline tail -> {
+                image.bytes().copy(tail.startByte(), stored, 0, stored.length);
+                inline = true;
+            }
+            case CompressedMap.Stored.Fragment _ -> throw new IllegalArgumentException("a fragment is not decoded");
         }
-        byte[] stored = new byte[(int) storedBytes];
-        image.copyData(file, extent.startBlock() << blockBits, stored);
         byte[] decoded = new byte[(int) extent.lengthBytes()];
-        boolean whole = extent.plain()
-                ? copyPlain(stored, clusters.interlaced() ? extent.startByte() : 0, decoded)
+        boolean interlaced = extents.header().isInterlaced() && !inline;
+        boolean whole = extent.algorithm() == CompressedMap.PLAIN
+                ? copyPlain(stored, interlaced ? extent.startByte() : 0, decoded)
                 : decompress(file, extent.algorithm(), stored, decoded);
         if (!whole) {
             throw image.corrupt(
                     file,
-                    "compressed extent at byte " + extent.startByte() + " does not decode to " + extent.lengthBytes()
-                            + " bytes");
+                    "extent at byte " + extent.startByte() + ", " + stored.length + " bytes of compression "
+                            + extent.algorithm() + ", does not decode to " + extent.lengthBytes() + " bytes");
         }
-        extentBytes = decoded;
-        extentStart = extent.startByte();
+        return decoded;
     }
 
-    /** Interlaced data lies at the offset in its block that it has in the file's, and goes on at the block's start. */
+    /** Interlaced data lies at the offset in its last block that it has in the file's, and goes on at the start. */
     private boolean copyPlain(byte[] stored, long startByte, byte[] decoded) {
         if (decoded.length > stored.length) {
             return false;
         }
-        int offset = (int) startByte & (stored.length - 1);
-        int first = Math.min(decoded.length, stored.length - offset);
-        System.arraycopy(stored, offset, decoded, 0, first);
+        int inBlock = (int) startByte & blockSizeBytes - 1;
+        int first = 0;
+        if (inBlock != 0) {
+            first = Math.min(decoded.length, blockSizeBytes - inBlock);
+            System.arraycopy(stored, stored.length - blockSizeBytes + inBlock, decoded, 0, first);
+        }
         System.arraycopy(stored, 0, decoded, first, decoded.length - first);
         return true;
     }
 
     private boolean decompress(Inode file, int algorithm, byte[] stored, byte[] decoded) throws IOException {
         int start = 0;
-        if ((image.superblock().features().incompat() & Features.ZERO_PADDING) != 0) {
+        if (image.superblock().features().isZeroPadded()) {
             while (start < stored.length && stored[start] == 0) {
                 start++;
             }
         }
-        return switch (algorithm) {
-            case LZ4 -> Lz4.decode(stored, start, stored.length, decoded);
-            case DEFLATE -> inflate(stored, start, decoded);
-            default ->
-                throw new UnsupportedImageException(
-                        image.name() + ": inode " + file.place().nid(),
-                        "compression algorithm " + algorithm + " is not read yet");
-        };
+        try {
+            return switch (algorithm) {
+                case CompressionConfigs.LZ4 -> Lz4.decode(stored, start, stored.length, decoded);
+                case CompressionConfigs.DEFLATE -> inflate(stored, start, decoded);
+                case CompressionConfigs.MICRO_LZMA -> MicroLzma.decode(stored, start, dictionaryBytes(), decoded);
+                case CompressionConfigs.ZSTD -> ZstdFrame.decode(stored, start, decoded);
+                default -> throw unsupported(file, "compression algorithm " + algorithm + " is not known");
+            };
+        } catch (LinkageError noLibrary) {
+            throw unsupported(
+                    file, "compression algorithm " + algorithm + " is not read here: its library is not installed");
+        }
+    }
+
+    private int dictionaryBytes() {
+        return image.superblock().compression().lzmaDictionaryBytes();
+    }
+
+    private UnsupportedImageException unsupported(Inode file, String what) {
+        return new UnsupportedImageException(
+                image.name() + ": inode " + file.place().nid(), what);
     }
 
     private static boolean inflate(byte[] stored, int start, byte[] decoded) {
         Inflater inflater = new Inflater(true);
         try {
-            inflater.setInput(Arrays.copyOfRange(stored, start, stored.length));
+            inflater.setInput(stored, start, stored.length - start);
             int done = 0;
             while (done < decoded.length) {
                 int got = inflater.inflate(decoded, done, decoded.length - done);

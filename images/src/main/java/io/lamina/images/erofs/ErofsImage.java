@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An EROFS image to be read. Nothing in it is trusted: a field that leads outside, back or nowhere is a
@@ -24,6 +25,8 @@ public final class ErofsImage {
     private final List<DeviceSlot> devices;
     private final FileReader files;
     private final Map<Integer, Xattr> sharedXattrs = new HashMap<>();
+    private final PackedData packed;
+    private @Nullable XattrPrefixes xattrPrefixes;
 
     private ErofsImage(ByteSource source, ImageBytes bytes) throws IOException {
         this.bytes = bytes;
@@ -32,6 +35,7 @@ public final class ErofsImage {
         bytes.endAt(superblock.areas().lengthBytes());
         this.devices = readDevices();
         this.files = new FileReader(this, source, sourceBytes);
+        this.packed = new PackedData(this, source, sourceBytes);
     }
 
     /**
@@ -90,8 +94,46 @@ public final class ErofsImage {
         files.fill(file, sourceByte, into);
     }
 
+    /** Copies data that {@code file} has in the packed inode. */
+    void copyPacked(Inode file, long startByte, byte[] into, int at, int length) throws IOException {
+        packed.copy(file, startByte, into, at, length);
+    }
+
+    /** The prefixes that attribute names of this image may start with. */
+    XattrPrefixes xattrPrefixes() throws IOException {
+        XattrPrefixes known = xattrPrefixes;
+        if (known == null) {
+            known = XattrPrefixes.read(this, packed);
+            xattrPrefixes = known;
+        }
+        return known;
+    }
+
     ImageBytes bytes() {
         return bytes;
+    }
+
+    /** Whether some file may have data that another image's metadata cannot point to, see {@link #whyNeedsCopy}. */
+    public boolean mayNeedCopy() {
+        Features features = superblock.features();
+        return packed.exists() || features.hasInlineExtents() || !features.isZeroPadded() || !devices.isEmpty();
+    }
+
+    /** Why another image's metadata cannot point to a regular file's data, or null if it can. */
+    public @Nullable String whyNeedsCopy(Inode file) throws IOException {
+        long size = file.data().sizeBytes();
+        if (size == 0) {
+            return null;
+        }
+        return switch (file.data().layout()) {
+            case COMPRESSED_FULL, COMPRESSED_COMPACT -> RelocatedIndex.obstacle(this, file);
+            case FLAT_PLAIN -> devices.isEmpty() ? null : "it has data both on a second device and before that";
+            case FLAT_INLINE ->
+                devices.isEmpty() || size < superblock.areas().blockSizeBytes()
+                        ? null
+                        : "it has data both on a second device and before that";
+            case CHUNK_BASED -> null;
+        };
     }
 
     /** The root directory. */

@@ -32,6 +32,30 @@ public record Features(int compat, int incompat) {
     static final int KNOWN_INCOMPAT =
             ZERO_PADDING | COMPR_CFGS | CHUNKED_FILE | DEVICE_TABLE | ZTAILPACKING | FRAGMENTS | XATTR_PREFIXES;
 
+    /** Prefixes of attribute names lie in the image, even where there is a packed inode. */
+    static final int PLAIN_XATTR_PREFIXES = 0x10;
+
+    boolean hasCompressionConfigs() {
+        return (incompat & COMPR_CFGS) != 0;
+    }
+
+    /** Whether compressed data ends with its block, so that zeroes are in front of it. */
+    public boolean isZeroPadded() {
+        return (incompat & ZERO_PADDING) != 0;
+    }
+
+    boolean hasInlineExtents() {
+        return (incompat & ZTAILPACKING) != 0;
+    }
+
+    boolean hasFragments() {
+        return (incompat & FRAGMENTS) != 0;
+    }
+
+    boolean hasXattrPrefixes() {
+        return (incompat & XATTR_PREFIXES) != 0;
+    }
+
     boolean hasChecksum() {
         return (compat & SB_CHKSUM) != 0;
     }

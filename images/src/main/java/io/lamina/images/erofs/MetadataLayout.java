@@ -214,7 +214,22 @@ public final class MetadataLayout {
         if (chunks > 0) {
             end = roundUp(end, ChunkIndex.BYTES) + (long) chunks * ChunkIndex.BYTES;
         }
+        end += indexBytes(inode);
         inodeAreaBytes = roundUp(end, Inode.NID_BYTES);
+    }
+
+    /** Bytes of the index of a compressed file behind its inode, the gap before it included. */
+    private long indexBytes(TreeInode inode) {
+        if (!(inode.content() instanceof Content.Compressed compressed)) {
+            return 0;
+        }
+        long gap = -headBytes(inode) & (CompressionHeader.BYTES - 1);
+        return gap + compressed.shape().bytes(headBytes(inode) + gap);
+    }
+
+    /** Which layout a compressed file's index has; inodes start where their places count from anew. */
+    Inode.Layout layout(TreeInode inode, Content.Compressed compressed) {
+        return compressed.shape().layout(roundUp(headBytes(inode), CompressionHeader.BYTES));
     }
 
     /** Chunk indexes behind the inode. */
@@ -222,7 +237,12 @@ public final class MetadataLayout {
         return switch (inode.content()) {
             case Content.Chunks chunks -> chunks.count();
             case Content.Tailed tailed when tailBytes(inode) == 0 -> tailed.chunkCount(blockBits);
-            case Content.Tailed _, Content.Entries _, Content.Target _, Content.Device _, Content.Nothing _ -> 0;
+            case Content.Tailed _,
+                    Content.Compressed _,
+                    Content.Entries _,
+                    Content.Target _,
+                    Content.Device _,
+                    Content.Nothing _ -> 0;
         };
     }
 
@@ -242,6 +262,7 @@ public final class MetadataLayout {
             case Content.Target target -> target.length();
             case Content.Chunks chunks -> chunks.sizeBytes();
             case Content.Tailed tailed -> tailed.sizeBytes();
+            case Content.Compressed compressed -> compressed.sizeBytes();
             case Content.Device _, Content.Nothing _ -> 0;
         };
     }
@@ -250,7 +271,7 @@ public final class MetadataLayout {
     int tailBytes(TreeInode inode) {
         boolean hasTail = switch (inode.content()) {
             case Content.Entries _, Content.Target _, Content.Tailed _ -> true;
-            case Content.Chunks _, Content.Device _, Content.Nothing _ -> false;
+            case Content.Chunks _, Content.Compressed _, Content.Device _, Content.Nothing _ -> false;
         };
         if (!hasTail) {
             return 0;
@@ -266,7 +287,7 @@ public final class MetadataLayout {
         return switch (inode.content()) {
             case Content.Entries _, Content.Target _ -> toBlocks(sizeBytes(inode) - tailBytes(inode));
             case Content.Tailed _ -> tailBytes(inode) == 0 ? 1 : 0;
-            case Content.Chunks _, Content.Device _, Content.Nothing _ -> 0;
+            case Content.Chunks _, Content.Compressed _, Content.Device _, Content.Nothing _ -> 0;
         };
     }
 

@@ -9,20 +9,34 @@ public final class MetadataWriter {
     private final MetadataLayout layout;
     private final BlobOutput out;
     private final List<DeviceSlot> devices;
+    private final CompressionConfigs compression;
     private final int blockSizeBytes;
 
-    private MetadataWriter(MetadataLayout layout, BlobOutput out, List<DeviceSlot> devices) {
+    private MetadataWriter(
+            MetadataLayout layout, BlobOutput out, List<DeviceSlot> devices, CompressionConfigs compression) {
         this.layout = layout;
         this.devices = devices;
+        this.compression = compression;
         this.out = out;
         this.blockSizeBytes = layout.blockSizeBytes();
     }
 
     /** Bytes of the head of an image with this many devices besides the primary: whole blocks. */
     public static int headBytes(int blockBits, int devices) {
-        long bytes = Superblock.START_BYTE + Superblock.BYTES + (long) devices * DeviceSlot.BYTES;
+        return headBytes(blockBits, devices, CompressionConfigs.NONE);
+    }
+
+    /** As {@link #headBytes(int, int)}, for an image with compressed files. */
+    public static int headBytes(int blockBits, int devices, CompressionConfigs compression) {
+        long bytes = deviceTableByte(compression) + (long) devices * DeviceSlot.BYTES;
         long blockSizeBytes = 1L << blockBits;
         return Math.toIntExact((bytes + blockSizeBytes - 1) & -blockSizeBytes);
+    }
+
+    /** Behind the superblock and what follows it. */
+    private static int deviceTableByte(CompressionConfigs compression) {
+        int end = Superblock.START_BYTE + Superblock.BYTES + compression.bytes();
+        return (end + DeviceSlot.BYTES - 1) & -DeviceSlot.BYTES;
     }
 
     /**
@@ -34,7 +48,18 @@ public final class MetadataWriter {
      */
     public static long finish(MetadataLayout layout, BlobOutput out, List<DeviceSlot> devices, UUID uuid)
             throws IOException {
-        MetadataWriter writer = new MetadataWriter(layout, out, devices);
+        return finish(layout, out, devices, CompressionConfigs.NONE, uuid);
+    }
+
+    /**
+     * Completes an image that may have compressed files.
+     *
+     * @param compression what they need of a reader
+     */
+    public static long finish(
+            MetadataLayout layout, BlobOutput out, List<DeviceSlot> devices, CompressionConfigs compression, UUID uuid)
+            throws IOException {
+        MetadataWriter writer = new MetadataWriter(layout, out, devices, compression);
         writer.writeContents();
         writer.writeInodes();
         return writer.writeHead(uuid);
@@ -55,7 +80,7 @@ public final class MetadataWriter {
                         out.padBlock();
                     }
                 }
-                case Content.Chunks _, Content.Device _, Content.Nothing _ -> {}
+                case Content.Chunks _, Content.Compressed _, Content.Device _, Content.Nothing _ -> {}
             }
         }
     }
@@ -106,6 +131,10 @@ public final class MetadataWriter {
                 dataLayout = Inode.Layout.CHUNK_BASED;
                 yield tailed.chunkBlockBits(layout.blockBits()) | ChunkIndex.FORMAT_INDEXES;
             }
+            case Content.Compressed compressed -> {
+                dataLayout = layout.layout(inode, compressed);
+                yield compressed.blocks();
+            }
             case Content.Device device -> device.number();
             case Content.Nothing _ -> Inode.NO_BLOCK;
         };
@@ -144,13 +173,17 @@ public final class MetadataWriter {
                 out.putZeroes(-out.positionBytes() & (ChunkIndex.BYTES - 1));
                 chunks.write(out);
             }
+            case Content.Compressed compressed -> {
+                out.putZeroes(-out.positionBytes() & (CompressionHeader.BYTES - 1));
+                compressed.write(out, devices.get(compressed.deviceId() - 1).uniaddrBlock());
+            }
             case Content.Entries _, Content.Target _, Content.Device _, Content.Nothing _ -> {}
         }
     }
 
     private long writeHead(UUID uuid) throws IOException {
-        byte[] head = new byte[headBytes(layout.blockBits(), devices.size())];
-        int slot = Superblock.START_BYTE + Superblock.BYTES;
+        byte[] head = new byte[headBytes(layout.blockBits(), devices.size(), compression)];
+        int slot = deviceTableByte(compression);
         Superblock.Devices table = devices.isEmpty()
                 ? Superblock.Devices.NONE
                 : new Superblock.Devices(devices.size(), slot / DeviceSlot.BYTES);
@@ -160,14 +193,14 @@ public final class MetadataWriter {
         }
         Features features = new Features(
                 Features.SB_CHKSUM | Features.MTIME | Features.XATTR_FILTER,
-                Features.CHUNKED_FILE | (devices.isEmpty() ? 0 : Features.DEVICE_TABLE));
+                Features.CHUNKED_FILE | (devices.isEmpty() ? 0 : Features.DEVICE_TABLE) | compression.incompat());
         long blocks = layout.paddedEndBlock();
         Areas areas = new Areas(layout.blockBits(), blocks, layout.metaBlock(), layout.xattrBlock());
         new Superblock(
                         features,
                         areas,
                         layout.epoch(),
-                        table,
+                        new Superblock.Tables(table, compression, Superblock.Packed.NONE),
                         new Superblock.Tree(layout.root().nid(), layout.inodes()),
                         uuid)
                 .write(head);

@@ -15,11 +15,11 @@ import java.util.zip.CRC32C;
  * @param features what the image uses
  * @param areas where its parts lie
  * @param epoch the time of each compact inode
- * @param devices how many further devices there are, and where their table is
+ * @param tables what else it leads to
  * @param tree the root and the number of inodes
  * @param uuid the image's name
  */
-public record Superblock(Features features, Areas areas, Timestamp epoch, Devices devices, Tree tree, UUID uuid) {
+public record Superblock(Features features, Areas areas, Timestamp epoch, Tables tables, Tree tree, UUID uuid) {
     /** Where the superblock starts, in bytes. */
     public static final int START_BYTE = 1024;
 
@@ -45,10 +45,49 @@ public record Superblock(Features features, Areas areas, Timestamp epoch, Device
     private static final int XATTR_BLKADDR = 44;
     private static final int UUID_BYTES = 48;
     private static final int FEATURE_INCOMPAT = 80;
+    private static final int ALGORITHMS = 84;
     private static final int EXTRA_DEVICES = 86;
     private static final int DEVT_SLOTOFF = 88;
     private static final int DIRBLKBITS = 90;
+    private static final int XATTR_PREFIX_COUNT = 91;
+    private static final int XATTR_PREFIX_START = 92;
+    private static final int PACKED_NID = 96;
     private static final int EXTSLOT_BYTES = 16;
+    private static final int PREFIX_UNIT_BYTES = 4;
+
+    /**
+     * What some images have.
+     *
+     * @param devices how many further devices there are, and where their table is
+     * @param compression limits of the compressions in use
+     * @param packed what lies in the packed inode, or might
+     */
+    record Tables(Devices devices, CompressionConfigs compression, Packed packed) {}
+
+    /**
+     * The packed inode, which holds tails of files, and the prefixes of attribute names.
+     *
+     * @param nid its node id, 0 if there is none
+     * @param prefixCount number of prefixes
+     * @param prefixStartByte where they start, in the packed inode or in the image
+     */
+    record Packed(long nid, int prefixCount, long prefixStartByte) {
+        static final Packed NONE = new Packed(0, 0, 0);
+    }
+
+    /** How many further devices there are, and where their table is. */
+    public Devices devices() {
+        return tables.devices();
+    }
+
+    /** What compressed files of the image need of a reader; says nothing of whether there are any. */
+    public CompressionConfigs compression() {
+        return tables.compression();
+    }
+
+    Packed packed() {
+        return tables.packed();
+    }
 
     /**
      * The device table's place.
@@ -122,9 +161,27 @@ public record Superblock(Features features, Areas areas, Timestamp epoch, Device
                 features,
                 areas,
                 new Timestamp(image.i64(START_BYTE + EPOCH), (int) nanos),
-                devices,
+                new Tables(
+                        devices, readCompression(image, features, START_BYTE + extended), readPacked(image, features)),
                 new Tree(image.u16(START_BYTE + ROOT_NID), image.i64(START_BYTE + INOS)),
                 new UUID(halves.getLong(), halves.getLong()));
+    }
+
+    private static CompressionConfigs readCompression(ImageBytes image, Features features, long configsByte)
+            throws IOException {
+        int algorithms = image.u16(START_BYTE + ALGORITHMS);
+        CompressionConfigs configs = features.hasCompressionConfigs()
+                ? CompressionConfigs.read(image, algorithms, configsByte)
+                : CompressionConfigs.lz4(algorithms); // the field is the distance then
+        return configs.withDeduplication(features.hasFragments());
+    }
+
+    private static Packed readPacked(ImageBytes image, Features features) throws IOException {
+        boolean prefixes = features.hasXattrPrefixes();
+        return new Packed(
+                features.hasFragments() ? image.i64(START_BYTE + PACKED_NID) : 0,
+                prefixes ? image.u8(START_BYTE + XATTR_PREFIX_COUNT) : 0,
+                prefixes ? image.u32(START_BYTE + XATTR_PREFIX_START) * PREFIX_UNIT_BYTES : 0);
     }
 
     private static void verifyChecksum(ImageBytes image, int blockBits) throws IOException {
@@ -159,8 +216,13 @@ public record Superblock(Features features, Areas areas, Timestamp epoch, Device
                 .putLong(uuid.getMostSignificantBits())
                 .putLong(uuid.getLeastSignificantBits());
         out.putInt(FEATURE_INCOMPAT, features.incompat());
-        out.putShort(EXTRA_DEVICES, (short) devices.count());
-        out.putShort(DEVT_SLOTOFF, (short) devices.slotOffset());
+        CompressionConfigs compression = compression();
+        if (compression.algorithms() != 0) {
+            out.putShort(ALGORITHMS, (short) compression.algorithms());
+            compression.write(head, START_BYTE + BYTES);
+        }
+        out.putShort(EXTRA_DEVICES, (short) devices().count());
+        out.putShort(DEVT_SLOTOFF, (short) devices().slotOffset());
         out.putInt(CHECKSUM, checksum(head, START_BYTE, checksummedBytes(areas.blockBits())));
     }
 

@@ -37,7 +37,11 @@ public final class WalkBudget {
             case CHUNK_BASED -> image.chunks(inode).arrayBytes();
             case FLAT_INLINE ->
                 inode.data().sizeBytes() & (image.superblock().areas().blockSizeBytes() - 1);
-            case FLAT_PLAIN, COMPRESSED_FULL, COMPRESSED_COMPACT -> 0;
+            case COMPRESSED_FULL, COMPRESSED_COMPACT ->
+                inode.data().sizeBytes() == 0
+                        ? 0
+                        : CompressedMap.of(image, inode).metadataBytes();
+            case FLAT_PLAIN -> 0;
         };
     }
 

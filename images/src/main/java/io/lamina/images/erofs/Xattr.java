@@ -59,6 +59,17 @@ public final class Xattr implements Comparable<Xattr> {
                 of(fullName.getBytes(StandardCharsets.UTF_8), value.getBytes(StandardCharsets.UTF_8)), fullName);
     }
 
+    /** An attribute whose name is this one's and more, or null if that is too long. */
+    @Nullable
+    Xattr longer(byte[] rest, byte[] otherValue) {
+        if (name.length + rest.length > MAX_NAME_BYTES) {
+            return null;
+        }
+        byte[] whole = Arrays.copyOf(name, name.length + rest.length);
+        System.arraycopy(rest, 0, whole, name.length, rest.length);
+        return new Xattr(namespace, whole, otherValue);
+    }
+
     static boolean isNamespace(int number) {
         return number > 0 && number < NAMESPACES.length && !NAMESPACES[number].isEmpty();
     }

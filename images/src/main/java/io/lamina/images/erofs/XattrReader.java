@@ -1,10 +1,9 @@
 package io.lamina.images.erofs;
 
-import io.lamina.images.UnsupportedImageException;
 import java.io.IOException;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.LinkedHashSet;
 import java.util.Map;
+import java.util.Set;
 
 /** Reads the attributes of an inode, see {@link XattrBody} and {@link Xattr} for their places. */
 final class XattrReader {
@@ -28,19 +27,20 @@ final class XattrReader {
         if (at + (long) sharedCount * XattrBody.ID_BYTES > end) {
             throw corrupt(inode, start, sharedCount + " shared attributes do not fit the body");
         }
-        List<Xattr> found = new ArrayList<>();
+        // mkfs.erofs 1.9.4 writes trusted.overlay.origin twice when a tree has it already, to which kernels do not
+        // object.
+        Set<Xattr> found = new LinkedHashSet<>();
         for (int i = 0; i < sharedCount; i++) {
             found.add(shared(inode, bytes.i32(at)));
             at += XattrBody.ID_BYTES;
         }
         while (at < end) {
-            Xattr own = entry(inode, at, end);
-            found.add(own);
-            at += own.entryBytes();
+            found.add(entry(inode, at, end));
+            at += entryBytes(at);
         }
         Xattrs all = Xattrs.of(found);
         if (all.sorted().size() != found.size()) {
-            throw corrupt(inode, start, "two attributes have one name");
+            throw corrupt(inode, start, "two attributes have one name and two values");
         }
         return all;
     }
@@ -67,18 +67,30 @@ final class XattrReader {
         if (at + Xattr.ENTRY_HEADER_BYTES + nameBytes + valueBytes > end) {
             throw corrupt(inode, at, "name of " + nameBytes + " and value of " + valueBytes + " bytes do not fit");
         }
-        if ((namespace & LONG_PREFIX) != 0) {
-            throw new UnsupportedImageException(
-                    bytes.name() + ": inode " + inode.place().nid(), "long attribute prefixes are not read yet");
-        }
-        if (!Xattr.isNamespace(namespace)) {
+        if ((namespace & LONG_PREFIX) == 0 && !Xattr.isNamespace(namespace)) {
             throw corrupt(inode, at, "attribute namespace " + namespace + " is not known");
         }
         byte[] name = new byte[nameBytes];
         byte[] value = new byte[valueBytes];
         bytes.copy(at + Xattr.ENTRY_HEADER_BYTES, name, 0, nameBytes);
         bytes.copy(at + Xattr.ENTRY_HEADER_BYTES + nameBytes, value, 0, valueBytes);
-        return new Xattr(namespace, name, value);
+        if ((namespace & LONG_PREFIX) == 0) {
+            return new Xattr(namespace, name, value);
+        }
+        Xattr whole = image.xattrPrefixes().prefixed(namespace & ~LONG_PREFIX, name, value);
+        if (whole == null) {
+            throw corrupt(
+                    inode,
+                    at,
+                    "there is no attribute prefix " + (namespace & ~LONG_PREFIX) + ", or the name is too long with it");
+        }
+        return whole;
+    }
+
+    /** Bytes of an entry that was read; they need not be those that its whole name would take. */
+    private int entryBytes(long at) throws IOException {
+        return (Xattr.ENTRY_HEADER_BYTES + bytes.u8(at) + bytes.u16(at + 2) + XattrBody.ALIGNMENT - 1)
+                & -XattrBody.ALIGNMENT;
     }
 
     private IOException corrupt(Inode inode, long offset, String rule) {

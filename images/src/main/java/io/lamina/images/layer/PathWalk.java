@@ -123,7 +123,7 @@ final class PathWalk {
                         here = root;
                     }
                 }
-                case Content.Chunks _, Content.Tailed _, Content.Device _, Content.Nothing _ ->
+                case Content.Chunks _, Content.Tailed _, Content.Compressed _, Content.Device _, Content.Nothing _ ->
                     throw entry.corrupt("the path leads through " + new RawPath(name) + ", which is no directory");
             }
         }

@@ -13,11 +13,21 @@ record LayerData(int ownDeviceId, long blocks) {
     static LayerData of(ErofsImage image) throws UnsupportedImageException {
         return switch (image.devices().size()) {
             case 0 -> new LayerData(0, image.superblock().areas().blocks());
-            case 1 -> new LayerData(1, image.devices().getFirst().blocks());
+            case 1 -> {
+                long blocks = image.devices().getFirst().blocks();
+                if (blocks == 0) {
+                    throw new UnsupportedImageException(
+                            image.name(),
+                            "its device table does not tell how large its device is, as with mkfs.erofs before 1.9; "
+                                    + "make the image anew");
+                }
+                yield new LayerData(1, blocks);
+            }
             default ->
                 throw new UnsupportedImageException(
                         image.name(),
-                        "data on " + image.devices().size() + " devices; a layer to be merged has one at most");
+                        "data on " + image.devices().size()
+                                + " devices, as merged metadata has it; merge the layers that it was made of");
         };
     }
 }

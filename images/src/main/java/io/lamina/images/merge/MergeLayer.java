@@ -1,9 +1,9 @@
 package io.lamina.images.merge;
 
-import io.lamina.images.UnsupportedImageException;
 import io.lamina.images.erofs.Attributes;
 import io.lamina.images.erofs.ChunkIndex;
 import io.lamina.images.erofs.ChunkMap;
+import io.lamina.images.erofs.CompressionConfigs;
 import io.lamina.images.erofs.Content;
 import io.lamina.images.erofs.DirentCursor;
 import io.lamina.images.erofs.ErofsImage;
@@ -27,6 +27,7 @@ final class MergeLayer {
     private final int deviceId;
     private final LayerData data;
     private final WalkBudget walk;
+    private CompressionConfigs compression = CompressionConfigs.NONE;
     private final Set<Long> directories = new HashSet<>();
     /** Inodes of several names, by node id. */
     private final Map<Long, TreeInode> linked = new HashMap<>();
@@ -126,10 +127,18 @@ final class MergeLayer {
         return switch (inode.data().layout()) {
             case FLAT_PLAIN, CHUNK_BASED -> chunks(image.chunks(inode));
             case FLAT_INLINE -> tailed(inode);
-            case COMPRESSED_FULL, COMPRESSED_COMPACT ->
-                throw new UnsupportedImageException(
-                        image.name() + ": inode " + inode.place().nid(), "compressed files are not merged yet");
+            case COMPRESSED_FULL, COMPRESSED_COMPACT -> compressed(inode);
         };
+    }
+
+    private Content compressed(Inode inode) throws IOException {
+        compression = image.superblock().compression();
+        return new Content.Compressed(image, inode, deviceId);
+    }
+
+    /** What those compressed files need of a reader that were met so far. */
+    CompressionConfigs compression() {
+        return compression;
     }
 
     private Content tailed(Inode inode) throws IOException {
@@ -140,7 +149,9 @@ final class MergeLayer {
             throw image.corrupt(inode, "inline data without a tail, " + size + " bytes");
         }
         long start = blocks == 0 ? 0 : inode.data().startBlock();
-        checkBlocks(inode, data.ownDeviceId(), start, blocks);
+        if (blocks > 0) {
+            checkBlocks(inode, 0, start, blocks);
+        }
         return new Content.Tailed(size, deviceId, start, () -> image.inlineTail(inode));
     }
 

@@ -37,15 +37,16 @@ public final class Merger {
             throw new IllegalArgumentException(baseFirst.size() + " layers, not 1 to " + MAX_LAYERS);
         }
         int blockBits = blockBits(baseFirst);
-        int headBytes = MetadataWriter.headBytes(blockBits, baseFirst.size());
-        MetadataLayout layout = MetadataLayout.of(TreeMerge.of(baseFirst), blockBits, headBytes >> blockBits);
+        TreeMerge.Merged tree = TreeMerge.of(baseFirst);
+        int headBytes = MetadataWriter.headBytes(blockBits, baseFirst.size(), tree.compression());
+        MetadataLayout layout = MetadataLayout.of(tree.root(), blockBits, headBytes >> blockBits);
         List<DeviceSlot> slots = slots(baseFirst, layout.paddedEndBlock(), blockBits);
         List<MappedLayer> mapped = slots.stream()
                 .map(slot -> new MappedLayer(slot.uniaddrBlock(), slot.blocks()))
                 .toList();
         try (Background writing = Background.inline()) {
             BlobOutput out = new BlobOutput(fsmeta, null, 1 << blockBits, headBytes, writing);
-            long blocks = MetadataWriter.finish(layout, out, slots, uuid(baseFirst));
+            long blocks = MetadataWriter.finish(layout, out, slots, tree.compression(), uuid(baseFirst));
             return new Fsmeta(1 << blockBits, blocks, layout.inodes(), mapped);
         }
     }

@@ -1,6 +1,7 @@
 package io.lamina.images.merge;
 
 import io.lamina.images.UnsupportedImageException;
+import io.lamina.images.erofs.CompressionConfigs;
 import io.lamina.images.erofs.Content;
 import io.lamina.images.erofs.Directory;
 import io.lamina.images.erofs.DirentCursor;
@@ -54,20 +55,36 @@ final class TreeMerge {
         }
     }
 
-    /** Merges all layers and gives the root. */
-    static TreeInode of(List<LayerImage> baseFirst) throws IOException {
+    /**
+     * What came out.
+     *
+     * @param root of the merged tree
+     * @param compression what its compressed files need of a reader
+     */
+    record Merged(TreeInode root, CompressionConfigs compression) {}
+
+    /** Merges all layers. */
+    static Merged of(List<LayerImage> baseFirst) throws IOException {
         Grafts grafts = new Grafts();
         for (int run = 0; run < MAX_RUNS; run++) {
             TreeMerge merge = new TreeMerge(baseFirst, grafts);
             TreeInode root = merge.run();
             if (merge.found.isEmpty()) {
-                return root;
+                return new Merged(root, merge.compression());
             }
             merge.resolveGrafts();
         }
         throw new UnsupportedImageException(
                 baseFirst.getLast().image().name(),
                 "directories below symbolic links of lower layers, nested " + MAX_RUNS + " times");
+    }
+
+    private CompressionConfigs compression() {
+        CompressionConfigs all = CompressionConfigs.NONE;
+        for (MergeLayer layer : layers) {
+            all = all.union(layer.compression());
+        }
+        return all;
     }
 
     private TreeInode run() throws IOException {

@@ -5,7 +5,7 @@ import io.lamina.images.UnsupportedImageException;
 import java.io.IOException;
 import java.io.InputStream;
 
-/** Layers as tars, however they are stored. */
+/** Layers as tars, or EROFS images, however they are stored. */
 public final class LayerStream {
     private LayerStream() {}
 

@@ -12,6 +12,11 @@ final class MediaType {
     static final String OCI_LAYER_GZIP = OCI_LAYER_TAR + "+gzip";
     static final String OCI_LAYER_ZSTD = OCI_LAYER_TAR + "+zstd";
 
+    /** A layer that is an EROFS image (containerd v2.1, core/images/mediatypes.go). */
+    static final String EROFS_LAYER = "application/vnd.erofs.layer.v1";
+
+    private static final String EROFS_LAYER_ZSTD = EROFS_LAYER + "+zstd";
+
     private static final String DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json";
     private static final String DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json";
     private static final String DOCKER_LAYER_TAR = "application/vnd.docker.image.rootfs.diff.tar";
@@ -28,17 +33,22 @@ final class MediaType {
         return mediaType.equals(OCI_INDEX) || mediaType.equals(DOCKER_LIST);
     }
 
+    /** Whether a layer of this media type is an EROFS image, no tar. */
+    static boolean isErofs(String mediaType) {
+        return mediaType.equals(EROFS_LAYER) || mediaType.equals(EROFS_LAYER_ZSTD);
+    }
+
     /** How a layer of this media type is compressed. */
     static Compression compression(String what, String mediaType) throws UnsupportedImageException {
         return switch (mediaType) {
-            case OCI_LAYER_TAR, DOCKER_LAYER_TAR -> Compression.NONE;
+            case OCI_LAYER_TAR, DOCKER_LAYER_TAR, EROFS_LAYER -> Compression.NONE;
             case OCI_LAYER_GZIP, DOCKER_LAYER_GZIP -> Compression.GZIP;
-            case OCI_LAYER_ZSTD, DOCKER_LAYER_ZSTD -> Compression.ZSTD;
+            case OCI_LAYER_ZSTD, DOCKER_LAYER_ZSTD, EROFS_LAYER_ZSTD -> Compression.ZSTD;
             default ->
                 throw new UnsupportedImageException(
                         what,
-                        "the layer media type " + JsonValue.printable(mediaType)
-                                + "; tar, tar+gzip and tar+zstd are read");
+                        "the layer media type " + JsonValue.printable(mediaType) + "; tar, tar+gzip, tar+zstd and "
+                                + EROFS_LAYER + " are read");
         };
     }
 }

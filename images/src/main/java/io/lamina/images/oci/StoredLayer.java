@@ -35,7 +35,12 @@ public final class StoredLayer {
         return descriptor.sizeBytes();
     }
 
-    /** Digest of the uncompressed tar, as the image configuration says. */
+    /** Whether it is an EROFS image, no tar; so is what {@link LayerStream} gives of it. */
+    public boolean isErofs() {
+        return MediaType.isErofs(descriptor.mediaType());
+    }
+
+    /** Digest of the uncompressed tar or EROFS image, as the image configuration says. */
     public Digest diffId() {
         return diffId;
     }

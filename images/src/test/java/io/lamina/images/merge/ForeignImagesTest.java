@@ -109,7 +109,7 @@ class ForeignImagesTest {
         for (int size : new int[] {4100, 20_000, 900_000}) {
             Files.writeString(scratch.resolve("tree/text-" + size), text.substring(0, size), ISO_8859_1);
         }
-        byte[] plain = mkfs();
+        byte[] plain = mkfs("-T0");
         Map<String, String> uncompressed = ImageTree.read(ErofsImage.open("plain", ByteBuffer.wrap(plain)));
         for (String options : new String[] {
             "-zlz4",
@@ -118,7 +118,7 @@ class ForeignImagesTest {
             "-zlz4hc -C65536 -Elegacy-compress",
             "-zlz4hc -C16384"
         }) {
-            byte[] image = mkfs(options.split(" "));
+            byte[] image = mkfs(("-T0 " + options).split(" "));
             assertTrue(image.length < plain.length, options);
             assertEquals(uncompressed, ImageTree.read(ErofsImage.open("compressed", ByteBuffer.wrap(image))), options);
             for (int seed = 0; seed < 500; seed++) {

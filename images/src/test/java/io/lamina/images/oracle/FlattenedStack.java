@@ -29,7 +29,9 @@ public record FlattenedStack(List<Path> blobs, Path device) {
         /** The layer's data copied into blocks of 4 KiB. */
         PLAIN,
         /** An index of the tar, which itself is the data. */
-        TAR_INDEX
+        TAR_INDEX,
+        /** What mkfs.erofs makes of the layer's tree, each layer in another form. */
+        NATIVE
     }
 
     private static final StandardOpenOption[] FRESH = {
@@ -38,6 +40,7 @@ public record FlattenedStack(List<Path> blobs, Path device) {
         StandardOpenOption.READ,
         StandardOpenOption.WRITE
     };
+    private static final int PADDING_BYTES = 512 << 10;
     private static final int COPY_BYTES = 64 << 10;
 
     /**
@@ -50,6 +53,7 @@ public record FlattenedStack(List<Path> blobs, Path device) {
         return switch (format) {
             case PLAIN -> plain(tars, directory);
             case TAR_INDEX -> indexed(tars, directory);
+            case NATIVE -> throw new IllegalArgumentException("is made of mounted blobs, see NativeLayers");
         };
     }
 
@@ -65,11 +69,17 @@ public record FlattenedStack(List<Path> blobs, Path device) {
             }
             blobs.add(blob);
         }
+        return ofBlobs(blobs, diffIds, directory);
+    }
+
+    /** Merges blobs of 4 KiB blocks, ours or others'. */
+    static FlattenedStack ofBlobs(List<Path> blobs, List<Digest> diffIds, Path directory) throws IOException {
         Path device = directory.resolve("device");
         Fsmeta fsmeta = merge(blobs, diffIds, device);
         // Fsmeta and blobs one after the other are the device, so that nobody needs a map to put it together.
         long endByte = Files.size(device);
         for (int i = 0; i < blobs.size(); i++) {
+            endByte = (endByte + PADDING_BYTES - 1) / PADDING_BYTES * PADDING_BYTES;
             if (startByte(fsmeta, i) != endByte) {
                 throw new IOException("layer " + i + " is mapped to byte " + startByte(fsmeta, i)
                         + ", and the part before it ends at byte " + endByte);

@@ -18,6 +18,7 @@ final class StackJudge {
     private final PrivateMounts mounts;
     private final Path files;
     private final Path mountPoints;
+    private final NativeLayers nativeLayers;
 
     /**
      * Prepares to judge, for as long as the mount namespace lives.
@@ -33,12 +34,20 @@ final class StackJudge {
         this.mountPoints = Path.of("/mnt");
 
         mounts.mount("tmpfs", mountPoints, "tmpfs", 0, "");
+        nativeLayers = new NativeLayers(mounts, files, mountPoints.resolve("n"));
+    }
+
+    /** For stacks of native layers: whether most of them were what they are said to be. */
+    int nativeForEachOwn() {
+        return nativeLayers.madeForEachKept();
     }
 
     /** Where the judges disagree with the engine, or that the engine or the kernel refuses the stack. */
     List<String> differences(LayerStack stack, Format format) {
         try {
-            FlattenedStack flattened = FlattenedStack.build(stack.tars(), format, files);
+            FlattenedStack flattened = format == Format.NATIVE
+                    ? nativeLayers.build(stack)
+                    : FlattenedStack.build(stack.tars(), format, files);
             TreeListing flat;
             try (MountedErofs device = new MountedErofs(mounts, flattened.device(), mountPoints.resolve("f"))) {
                 flat = TreeListing.of(device.root());
