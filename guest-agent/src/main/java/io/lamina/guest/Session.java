@@ -12,6 +12,7 @@ import io.lamina.agent.protocol.Refused;
 import io.lamina.agent.protocol.Start;
 import io.lamina.agent.protocol.Started;
 import io.lamina.guest.SystemDevices.BlockDevice;
+import io.lamina.images.statement.GuestPolicy;
 import io.lamina.images.verity.VerityGeometry;
 import io.lamina.linux.Clock;
 import io.lamina.linux.Errno;
@@ -22,6 +23,7 @@ import io.lamina.linux.Pipe;
 import io.lamina.linux.SystemCallException;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -40,12 +42,12 @@ final class Session {
 
     private final MessageChannel<HostMessage, GuestMessage> channel;
     private final SystemDevices devices;
-    private final Path trustDirectory;
+    private final Path initdata;
 
-    Session(MessageChannel<HostMessage, GuestMessage> channel, SystemDevices devices, Path trustDirectory) {
+    Session(MessageChannel<HostMessage, GuestMessage> channel, SystemDevices devices, Path initdata) {
         this.channel = channel;
         this.devices = devices;
-        this.trustDirectory = trustDirectory;
+        this.initdata = initdata;
     }
 
     /**
@@ -88,19 +90,20 @@ final class Session {
     }
 
     private void start(Start start) throws IOException, InterruptedException, RefusedException {
-        Trust trust = Trust.load(trustDirectory);
-        progress("trust");
-        ImageProof proof = ImageProof.of(start, trust);
+        GuestPolicy policy = MeasuredPolicy.load(initdata);
+        progress("policy");
+        ImageProof proof = ImageProof.of(start, policy, Instant.now());
         progress("statement");
         BlockDevice disk = devices.disk(IMAGE_SERIAL);
         proof.checkDevice(disk);
+        proof.checkOtherDisks(devices.disksBeside(disk));
         progress("device");
         if (start.getIntegrity() == Integrity.INTEGRITY_OFF) {
             runCommand(disk.node(), proof, start, null);
             return;
         }
         try (VerityDevice verity =
-                VerityDevice.open(disk.node(), proof.statement().verity())) {
+                VerityDevice.open(disk.node(), proof.statement().verity(), policy.onCorruption())) {
             progress("verity");
             VerityGeometry geometry = proof.statement().verity().geometry();
             if (start.getIntegrity() == Integrity.INTEGRITY_EAGER) {
@@ -138,7 +141,10 @@ final class Session {
     private void runCommand(Path device, ImageProof proof, Start start, @Nullable VerityDevice verity)
             throws IOException, InterruptedException, RefusedException {
         Path root = ContainerRoot.mount(
-                ContainerRoot.BASE, device, proof.statement().upperLayer());
+                ContainerRoot.BASE,
+                device,
+                proof.statement().upperLayer(),
+                proof.policy().mountOptions());
         progress("mounted");
         Optional<Command> command = Command.of(proof.config().execution(), start.getCommandList());
         Exited.Builder exited;

@@ -66,6 +66,18 @@ record SystemDevices(Path sysfs, Path dev) {
                 Math.toIntExact(number(disk.resolve("queue/logical_block_size"))));
     }
 
+    /** Names of the real disks other than {@code disk}; what the kernel makes by itself, such as loop devices, is none. */
+    List<String> disksBeside(BlockDevice disk) throws IOException {
+        List<String> names = new ArrayList<>();
+        for (Path entry : entries(sysfs.resolve("block"))) {
+            if (Files.exists(entry.resolve("device"))
+                    && !dev.resolve(entry.getFileName()).equals(disk.node())) {
+                names.add(entry.getFileName().toString());
+            }
+        }
+        return names;
+    }
+
     private static List<Path> entries(Path directory) throws IOException {
         List<Path> entries = new ArrayList<>();
         try (DirectoryStream<Path> stream = Files.newDirectoryStream(directory)) {

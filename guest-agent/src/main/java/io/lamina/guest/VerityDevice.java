@@ -1,5 +1,6 @@
 package io.lamina.guest;
 
+import io.lamina.images.statement.GuestPolicy.OnCorruption;
 import io.lamina.images.statement.ImageStatement.VerityTable;
 import io.lamina.images.verity.VerityGeometry;
 import io.lamina.linux.DeviceMapper;
@@ -28,18 +29,21 @@ final class VerityDevice implements AutoCloseable {
     }
 
     /** Makes the device over {@code disk}. */
-    static VerityDevice open(Path disk, VerityTable table) throws SystemCallException {
+    static VerityDevice open(Path disk, VerityTable table, OnCorruption onCorruption) throws SystemCallException {
         DeviceMapper mapper = DeviceMapper.open();
         try {
-            return new VerityDevice(mapper, mapper.createReadOnly(NAME, target(disk, table)));
+            return new VerityDevice(mapper, mapper.createReadOnly(NAME, target(disk, table, onCorruption)));
         } catch (SystemCallException failure) {
             mapper.close();
             throw failure;
         }
     }
 
-    /** The line of the table; data and hashes are on one device, and format 1 puts the salt first. */
-    static DeviceMapper.Target target(Path disk, VerityTable table) {
+    /**
+     * The line of the table; data and hashes are on one device, and format 1 puts the salt first. Never among its options:
+     * {@code ignore_corruption}, and {@code check_at_most_once}, by which a block that was right once could change.
+     */
+    static DeviceMapper.Target target(Path disk, VerityTable table, OnCorruption onCorruption) {
         VerityGeometry geometry = table.geometry();
         String parameters = String.join(
                 " ",
@@ -52,9 +56,18 @@ final class VerityDevice implements AutoCloseable {
                 Long.toString(table.hashStartBlock()),
                 "sha256",
                 table.rootHash().hex(),
-                table.saltHex());
+                table.saltHex(),
+                options(onCorruption));
         long lengthSectors = table.dataBlocks() * geometry.dataBlockSizeBytes() / DeviceMapper.SECTOR_BYTES;
-        return new DeviceMapper.Target("verity", lengthSectors, parameters);
+        return new DeviceMapper.Target("verity", lengthSectors, parameters.strip());
+    }
+
+    private static String options(OnCorruption onCorruption) {
+        return switch (onCorruption) {
+            case ERROR -> "";
+            case RESTART -> "1 restart_on_corruption";
+            case PANIC -> "1 panic_on_corruption";
+        };
     }
 
     /** The device's node. */

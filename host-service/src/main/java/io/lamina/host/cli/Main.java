@@ -18,6 +18,7 @@ import picocli.CommandLine.HelpCommand;
             DeviceCommand.class,
             ErofsCommand.class,
             GuestCommand.class,
+            StatementCommand.class,
             HelpCommand.class
         },
         footerHeading = "%nExit status:%n",

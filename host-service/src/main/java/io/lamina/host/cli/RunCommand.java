@@ -5,6 +5,7 @@ import io.lamina.host.flatten.Steps;
 import io.lamina.host.run.ImageRun;
 import io.lamina.host.run.Installation;
 import io.lamina.host.run.RunOptions;
+import io.lamina.host.run.TrustOptions;
 import io.lamina.images.oci.ImageReference;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -36,6 +37,7 @@ import picocli.CommandLine.Spec;
         footer = {
             "  lamina run oci:build/layout:latest -- /bin/sh -c 'id; uname -r'",
             "  lamina run --integrity=eager docker-archive:image.tar",
+            "  lamina run --statement s.json --trust a.pem,b.pem --threshold 2 oci:build/layout",
             "  lamina run --tamper 1024 oci:build/layout      # fails, naming block 0"
         })
 final class RunCommand implements Callable<Integer> {
@@ -69,8 +71,27 @@ final class RunCommand implements Callable<Integer> {
             })
     private IntegrityMode integrity = IntegrityMode.ROOT;
 
-    @Option(names = "--key", paramLabel = "FILE", description = "Sign the image statement with this PEM key.")
+    @Option(
+            names = "--key",
+            paramLabel = "FILE",
+            description = "Sign the image statement, which is made now, with this PEM key.")
     private @Nullable Path key;
+
+    @Option(
+            names = "--statement",
+            paramLabel = "FILE",
+            description = "Show the guest this signed statement instead of making one; see 'lamina statement'.")
+    private @Nullable Path statement;
+
+    @Mixin
+    private TrustedKeyOptions trusted = new TrustedKeyOptions();
+
+    @Option(
+            names = "--policy",
+            paramLabel = "FILE",
+            description =
+                    "Give the guest this policy, made by 'lamina statement policy', instead of --trust and --threshold.")
+    private @Nullable Path policy;
 
     @Option(
             names = "--tamper",
@@ -107,15 +128,32 @@ final class RunCommand implements Callable<Integer> {
                 command,
                 integrity.integrity,
                 machine.size(),
-                Optional.ofNullable(key),
-                tamperOffsetBytes == null ? OptionalLong.empty() : OptionalLong.of(tamperOffsetBytes),
-                Optional.ofNullable(keep));
+                trustOptions(),
+                new RunOptions.Diagnosis(
+                        tamperOffsetBytes == null ? OptionalLong.empty() : OptionalLong.of(tamperOffsetBytes),
+                        Optional.ofNullable(keep)));
         Steps steps = new Steps(System.err, verbose);
         int status = new ImageRun(Installation.current(), steps).run(options);
         if (verbose) {
             steps.printTable();
         }
         return status;
+    }
+
+    private TrustOptions trustOptions() {
+        if (key != null && statement != null) {
+            throw new ParameterException(
+                    spec.commandLine(), "--key signs a statement made now, --statement brings one");
+        }
+        if (policy != null && trusted.given()) {
+            throw new ParameterException(spec.commandLine(), "--policy has keys and threshold: leave --trust out");
+        }
+        return new TrustOptions(
+                Optional.ofNullable(key),
+                Optional.ofNullable(statement),
+                trusted.files(),
+                trusted.threshold(),
+                Optional.ofNullable(policy));
     }
 
     private void checkReference() {

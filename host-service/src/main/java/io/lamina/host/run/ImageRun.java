@@ -13,9 +13,10 @@ import io.lamina.host.guestimage.GuestImages;
 import io.lamina.host.guestimage.Initdata;
 import io.lamina.host.store.BlobStore;
 import io.lamina.images.device.FlattenedDevice;
+import io.lamina.images.oci.Digest;
 import io.lamina.images.oci.ImageReference;
 import io.lamina.images.oci.StoredImage;
-import io.lamina.images.statement.StatementSigner;
+import io.lamina.images.statement.GuestPolicy;
 import io.lamina.linux.OwnedFd;
 import io.lamina.linux.UnixSocket;
 import io.lamina.shim.qemu.QemuMachine;
@@ -64,21 +65,25 @@ public final class ImageRun {
                         + (image.sizes().compressedBytes() >> 20) + " MiB");
         StoredImage image = steps.step(
                 "manifest", () -> ImageReference.parse(options.image()).open(), ImageRun::describe);
-        SigningKeys signer = SigningKeys.find(options.key(), installation.home());
+        ShownTrust trust = ShownTrust.of(options.trust(), installation.home());
         BlobStore store = BlobStore.open(installation.home().resolve("store"));
         try (FlattenedImage flattened = new ImagePreparation(store, steps).flatten(image)) {
             byte[] envelope = steps.step(
                     "statement",
-                    () -> StatementSigner.sign(flattened.statement(options.image(), image), List.of(signer.key())),
-                    made -> made.length + " bytes, signed with " + signer.name());
-            if (!signer.ofTheUser()) {
-                steps.say("the development key protects from corruption, not from this host; --key takes one of yours");
-            }
-            FlattenedDevice device = tampered(flattened.device(), options.tamperOffsetBytes());
-            KeptParts kept = KeptParts.in(options.keep());
+                    () -> trust.envelope(flattened, image, options.image()),
+                    made -> made.length + " bytes, " + trust.origin());
+            steps.say(trust.caution());
+            FlattenedDevice device =
+                    tampered(flattened.device(), options.diagnosis().tamperOffsetBytes());
+            KeptParts kept = KeptParts.in(options.diagnosis().keep());
             kept.image(flattened, device, envelope);
             Start request = AgentSession.request(envelope, image.configBytes(), options.integrity(), options.command());
-            return serve(device, request, new Boot(guest, options.machine(), initramfs(guest, signer, options)), kept);
+            byte[] initdata = steps.step(
+                    "initdata",
+                    () -> Initdata.of(policy(trust, options)),
+                    made -> made.length + " bytes, " + Digest.ofContent(made));
+            OwnedFd initramfs = MemoryFiles.joined("initramfs", guest.initramfs(), initdata);
+            return serve(device, request, new Boot(guest, options.machine(), initramfs), kept);
         }
     }
 
@@ -174,10 +179,12 @@ public final class ImageRun {
         };
     }
 
-    /** The guest image and, behind it, whom this guest trusts: a memory file, as all that a run makes. */
-    private static OwnedFd initramfs(GuestImage guest, SigningKeys signer, RunOptions options) throws IOException {
-        byte[] initdata = Initdata.of(List.of(signer.publicPem()), 1, options.integrity() == Integrity.INTEGRITY_OFF);
-        return MemoryFiles.joined("initramfs", guest.initramfs(), initdata);
+    /** A host that asks for no integrity and writes the policy itself lets the guest allow it; another's policy decides. */
+    private static GuestPolicy policy(ShownTrust trust, RunOptions options) {
+        return options.integrity() == Integrity.INTEGRITY_OFF
+                        && options.trust().policy().isEmpty()
+                ? trust.policy().allowing(GuestPolicy.Permission.INTEGRITY_OFF)
+                : trust.policy();
     }
 
     private static FlattenedDevice tampered(FlattenedDevice device, OptionalLong offsetBytes) throws IOException {
