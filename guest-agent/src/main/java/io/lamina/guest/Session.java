@@ -1,5 +1,6 @@
 package io.lamina.guest;
 
+import com.google.protobuf.ByteString;
 import io.lamina.agent.protocol.Exited;
 import io.lamina.agent.protocol.GuestHello;
 import io.lamina.agent.protocol.GuestMessage;
@@ -12,6 +13,7 @@ import io.lamina.agent.protocol.Refused;
 import io.lamina.agent.protocol.Start;
 import io.lamina.agent.protocol.Started;
 import io.lamina.guest.SystemDevices.BlockDevice;
+import io.lamina.images.evidence.Evidence;
 import io.lamina.images.statement.GuestPolicy;
 import io.lamina.images.verity.VerityGeometry;
 import io.lamina.linux.Clock;
@@ -77,16 +79,19 @@ final class Session {
     }
 
     private void greet(long startedNanos) throws IOException {
-        HostMessage hello = receive("HostHello");
-        if (!hello.hasHello() || hello.getHello().getProtocolVersion() != MessageChannel.PROTOCOL_VERSION) {
-            throw new IOException(
-                    "expected HostHello of version " + MessageChannel.PROTOCOL_VERSION + " from the host");
-        }
+        checkHello(receive("HostHello"));
         send(GuestMessage.newBuilder()
                 .setHello(GuestHello.newBuilder()
                         .setProtocolVersion(MessageChannel.PROTOCOL_VERSION)
                         .setKernelRelease(System.getProperty("os.version"))
                         .setAgentStartedNs(startedNanos)));
+    }
+
+    private static void checkHello(HostMessage hello) throws IOException {
+        if (!hello.hasHello() || hello.getHello().getProtocolVersion() != MessageChannel.PROTOCOL_VERSION) {
+            throw new IOException(
+                    "expected HostHello of version " + MessageChannel.PROTOCOL_VERSION + " from the host");
+        }
     }
 
     private void start(Start start) throws IOException, InterruptedException, RefusedException {
@@ -98,6 +103,7 @@ final class Session {
         proof.checkDevice(disk);
         proof.checkOtherDisks(devices.disksBeside(disk));
         progress("device");
+        measure(proof, start);
         if (start.getIntegrity() == Integrity.INTEGRITY_OFF) {
             runCommand(disk.node(), proof, start, null);
             return;
@@ -136,6 +142,20 @@ final class Session {
                     "corrupted blocks " + CorruptedBlocks.in(KernelMessages.readAll(), geometry));
         }
         return failure;
+    }
+
+    private void measure(ImageProof proof, Start start) throws IOException {
+        Optional<Evidence> evidence = Measurement.of(
+                proof.statementDigest(),
+                devices.dev(),
+                devices.sysfs(),
+                start.getEvidenceNonce().toByteArray());
+        if (evidence.isPresent()) {
+            send(GuestMessage.newBuilder()
+                    .setEvidence(io.lamina.agent.protocol.Evidence.newBuilder()
+                            .setJson(ByteString.copyFrom(evidence.get().write()))));
+        }
+        progress("measured");
     }
 
     private void runCommand(Path device, ImageProof proof, Start start, @Nullable VerityDevice verity)

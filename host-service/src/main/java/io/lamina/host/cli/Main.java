@@ -19,6 +19,7 @@ import picocli.CommandLine.HelpCommand;
             ErofsCommand.class,
             GuestCommand.class,
             StatementCommand.class,
+            VerifyEvidenceCommand.class,
             HelpCommand.class
         },
         footerHeading = "%nExit status:%n",

@@ -109,6 +109,9 @@ final class RunCommand implements Callable<Integer> {
     private boolean verbose;
 
     @Mixin
+    private EvidenceArguments evidence = new EvidenceArguments();
+
+    @Mixin
     private MachineOptions machine = new MachineOptions();
 
     @Parameters(
@@ -153,7 +156,8 @@ final class RunCommand implements Callable<Integer> {
                 Optional.ofNullable(statement),
                 trusted.files(),
                 trusted.threshold(),
-                Optional.ofNullable(policy));
+                Optional.ofNullable(policy),
+                evidence.options());
     }
 
     private void checkReference() {

@@ -11,6 +11,7 @@ import io.lamina.host.flatten.Steps;
 import io.lamina.host.guestimage.GuestImage;
 import io.lamina.host.guestimage.GuestImages;
 import io.lamina.host.guestimage.Initdata;
+import io.lamina.host.guestimage.UnifiedKernel;
 import io.lamina.host.store.BlobStore;
 import io.lamina.images.device.FlattenedDevice;
 import io.lamina.images.oci.Digest;
@@ -23,9 +24,12 @@ import io.lamina.shim.qemu.QemuMachine;
 import io.lamina.shim.qemu.QemuMachine.Accelerator;
 import io.lamina.vhostuser.server.DataPlaneClient;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 
 /** One run: prepares the image, serves it, boots a machine, follows the agent, and cleans up. */
@@ -42,7 +46,7 @@ public final class ImageRun {
     private static final Path QEMU = Path.of("/usr/bin/qemu-system-x86_64");
     private static final int IMAGE_FD = 10;
     private static final int AGENT_FD = 11;
-    private static final int INITRAMFS_FD = 12;
+    private static final int BOOT_FD = 12;
 
     private final Installation installation;
     private final Steps steps;
@@ -77,21 +81,35 @@ public final class ImageRun {
                     tampered(flattened.device(), options.diagnosis().tamperOffsetBytes());
             KeptParts kept = KeptParts.in(options.diagnosis().keep());
             kept.image(flattened, device, envelope);
-            Start request = AgentSession.request(envelope, image.configBytes(), options.integrity(), options.command());
+            Start request = AgentSession.request(envelope, image.configBytes(), options);
             byte[] initdata = steps.step(
                     "initdata",
                     () -> Initdata.of(policy(trust, options)),
                     made -> made.length + " bytes, " + Digest.ofContent(made));
-            OwnedFd initramfs = MemoryFiles.joined("initramfs", guest.initramfs(), initdata);
-            return serve(device, request, new Boot(guest, options.machine(), initramfs), kept);
+            Optional<EvidenceOptions> evidence = options.trust().evidence();
+            OwnedFd booted = evidence.isPresent()
+                    ? MemoryFiles.of(
+                            "kernel",
+                            ByteBuffer.wrap(UnifiedKernel.of(guest, initdata)
+                                    .program(evidence.get().stub())))
+                    : MemoryFiles.joined("initramfs", guest.initramfs(), initdata);
+            return serve(device, request, new Boot(guest, options.machine(), booted, evidence), kept);
         }
     }
 
-    /** What the machine boots. */
-    private record Boot(GuestImage guest, RunOptions.Machine size, OwnedFd initramfs) implements AutoCloseable {
+    /** What the machine boots: the guest's kernel with this run's initramfs, or both in one. */
+    private record Boot(GuestImage guest, RunOptions.Machine size, OwnedFd file, Optional<EvidenceOptions> evidence)
+            implements AutoCloseable {
+        QemuMachine.Kernel kernel() {
+            String path = "/dev/fd/" + BOOT_FD;
+            return evidence.isPresent()
+                    ? new QemuMachine.Kernel(path, "", "")
+                    : new QemuMachine.Kernel(guest.kernel().toString(), path, GuestImage.KERNEL_ARGUMENTS);
+        }
+
         @Override
         public void close() {
-            initramfs.close();
+            file.close();
         }
     }
 
@@ -101,10 +119,11 @@ public final class ImageRun {
         QemuMachine machine = new QemuMachine(
                 accelerator,
                 new QemuMachine.Size(boot.size.memoryMiB(), boot.size.cpus()),
-                new QemuMachine.Kernel(
-                        boot.guest.kernel().toString(), "/dev/fd/" + INITRAMFS_FD, GuestImage.KERNEL_ARGUMENTS),
+                boot.kernel(),
                 IMAGE_FD,
-                AGENT_FD);
+                AGENT_FD,
+                boot.evidence.map(asked -> new QemuMachine.Measured(
+                        asked.firmware().toString(), asked.tpm().toString())));
         kept.machine(QEMU, machine);
         UnixSocket.Pair agent = UnixSocket.pair();
         try (boot;
@@ -117,11 +136,9 @@ public final class ImageRun {
                             + device.extents().size() + " extents");
             long startedNanos = System.nanoTime();
             try (VirtualMachine running = VirtualMachine.start(
-                    QEMU,
-                    machine,
-                    Map.of(IMAGE_FD, image, AGENT_FD, agent.second(), INITRAMFS_FD, boot.initramfs.duplicate()))) {
+                    QEMU, machine, Map.of(IMAGE_FD, image, AGENT_FD, agent.second(), BOOT_FD, boot.file.duplicate()))) {
                 try {
-                    return follow(session, request, accelerator, startedNanos, running);
+                    return follow(session, request, boot.evidence, new Started(accelerator, startedNanos), running);
                 } finally {
                     kept.console(running.consoleTail());
                 }
@@ -129,8 +146,15 @@ public final class ImageRun {
         }
     }
 
+    /** When and how a machine was started. */
+    private record Started(Accelerator accelerator, long atNanos) {}
+
     private int follow(
-            AgentSession session, Start request, Accelerator accelerator, long startedNanos, VirtualMachine running)
+            AgentSession session,
+            Start request,
+            Optional<EvidenceOptions> evidence,
+            Started started,
+            VirtualMachine running)
             throws IOException, InterruptedException {
         GuestHello hello;
         try {
@@ -140,11 +164,11 @@ public final class ImageRun {
         }
         steps.done(
                 "boot",
-                "Linux " + AgentSession.printable(hello.getKernelRelease()) + " under " + accelerator,
-                System.nanoTime() - startedNanos);
+                "Linux " + AgentSession.printable(hello.getKernelRelease()) + " under " + started.accelerator,
+                System.nanoTime() - started.atNanos);
         session.start(request);
-        GuestSteps guestSteps = new GuestSteps(steps, hello.getAgentStartedNs());
-        AgentSession.Ending ending = session.follow(System.out, System.err, guestSteps::done);
+        GuestSteps guestSteps = new GuestSteps(steps, hello.getAgentStartedNs(), evidence);
+        AgentSession.Ending ending = session.follow(System.out, System.err, guestSteps);
         return switch (ending) {
             case AgentSession.Ending.Ended(int status, String failure, List<Long> corrupted) -> {
                 session.powerOff();
@@ -202,22 +226,32 @@ public final class ImageRun {
         return image.manifestDigest() + ", " + image.layers().size() + " layers";
     }
 
-    /** The guest's own steps, each with the time since the one before. */
-    private static final class GuestSteps {
+    /** The guest's own steps, each with the time since the one before, and its evidence. */
+    private static final class GuestSteps implements AgentSession.Listener {
         private final Steps steps;
+        private final Optional<EvidenceOptions> asked;
         private long lastNs;
 
-        GuestSteps(Steps steps, long agentStartedNs) {
+        GuestSteps(Steps steps, long agentStartedNs, Optional<EvidenceOptions> asked) {
             this.steps = steps;
+            this.asked = asked;
             this.lastNs = agentStartedNs;
         }
 
-        void done(Progress progress) {
+        @Override
+        public void progress(Progress progress) {
             steps.done(
                     "guest: " + AgentSession.printable(progress.getStep()),
                     "at " + progress.getAtNs() / 1_000_000 + " ms after the kernel's start",
                     progress.getAtNs() - lastNs);
             lastNs = progress.getAtNs();
+        }
+
+        @Override
+        public void evidence(byte[] json) throws IOException {
+            if (asked.isPresent()) {
+                Files.write(asked.get().evidence(), json);
+            }
         }
     }
 

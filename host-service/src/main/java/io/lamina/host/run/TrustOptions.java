@@ -12,12 +12,18 @@ import java.util.Optional;
  * @param trust PEM files of the keys that the guest trusts; empty: the one that signs now
  * @param threshold how many of them must have signed
  * @param policy the guest's whole policy, in place of keys and threshold
+ * @param evidence how the machine is measured, and what it is to show of it
  */
 public record TrustOptions(
-        Optional<Path> key, Optional<Path> statement, List<Path> trust, int threshold, Optional<Path> policy) {
+        Optional<Path> key,
+        Optional<Path> statement,
+        List<Path> trust,
+        int threshold,
+        Optional<Path> policy,
+        Optional<EvidenceOptions> evidence) {
     /** A statement made now and signed with the development key, which the guest trusts. */
     public static final TrustOptions DEVELOPMENT =
-            new TrustOptions(Optional.empty(), Optional.empty(), List.of(), 1, Optional.empty());
+            new TrustOptions(Optional.empty(), Optional.empty(), List.of(), 1, Optional.empty(), Optional.empty());
 
     /** Keeps a copy. */
     public TrustOptions {

@@ -76,9 +76,8 @@ public record TrustPolicy(TrustedKeys keys, int threshold, Revocations revocatio
      *     {@code statement-revoked}, {@code statement-validity}, {@code image-policy} and {@code image-version}
      */
     public Admitted admit(byte[] envelope, Optional<Instant> now) throws StatementRefusedException {
-        TrustedKeys current = new TrustedKeys(keys.keys().stream()
-                .filter(key -> !revocations.keyIds.contains(key.keyId()))
-                .toList());
+        TrustedKeys current = new TrustedKeys(
+                keys.keys().stream().filter(key -> !isRevoked(key)).toList());
         byte[] payload = StatementVerifier.verifiedPayload(envelope, current, threshold);
         Digest payloadDigest = Digest.ofContent(payload);
         checkRevoked(payloadDigest);
@@ -87,6 +86,10 @@ public record TrustPolicy(TrustedKeys keys, int threshold, Revocations revocatio
         checkImage(statement.image());
         checkVersion(statement.image());
         return new Admitted(statement, payloadDigest);
+    }
+
+    private boolean isRevoked(TrustedKey key) {
+        return revocations.keyIds.contains(key.keyId());
     }
 
     private void checkRevoked(Digest payloadDigest) throws StatementRefusedException {

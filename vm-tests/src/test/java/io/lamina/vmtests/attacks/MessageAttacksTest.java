@@ -1,0 +1,79 @@
+package io.lamina.vmtests.attacks;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.lamina.guest.AttackedGuest;
+import io.lamina.linux.testing.Machine;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The attacks that need no machine: the agent's own session, on this one, against a host that says what it likes. */
+class MessageAttacksTest {
+    private static MessageAttacks attacks;
+    private static byte[] base;
+
+    @TempDir
+    static Path directory;
+
+    @BeforeAll
+    static void makeImages() throws Exception {
+        Machine.needsProgram("tar", "setfattr", "busybox");
+        AttackImages images = new AttackImages(Files.createDirectory(directory.resolve("images")));
+        base = images.app.device();
+        attacks = new MessageAttacks(images);
+    }
+
+    @Test
+    void anHonestHostPasses() throws Exception {
+        check(attacks.honest(), "");
+    }
+
+    @TestFactory
+    List<DynamicTest> everyAttackIsRefusedForItsReason() {
+        return attacks.all().stream()
+                .map(scenario -> DynamicTest.dynamicTest(scenario.name, () -> check(scenario, "")))
+                .toList();
+    }
+
+    @TestFactory
+    List<DynamicTest> withoutItsCheckAnAttackSucceeds() {
+        Map<String, Scenario> byName =
+                attacks.all().stream().collect(Collectors.toMap(scenario -> scenario.name, Function.identity()));
+        return MessageAttacks.mutants().stream()
+                .map(mutant -> DynamicTest.dynamicTest(mutant.toString(), () -> {
+                    String outcome = outcome(byName.get(mutant.attack()), mutant.mutation());
+                    assertTrue(outcome.startsWith(AttackedGuest.PASSED), outcome);
+                }))
+                .toList();
+    }
+
+    @Test
+    void namesAreUnique() {
+        assertEquals(
+                attacks.all().size(),
+                attacks.all().stream().map(scenario -> scenario.name).distinct().count());
+    }
+
+    private static void check(Scenario scenario, String mutation) throws Exception {
+        String outcome = outcome(scenario, mutation);
+        assertTrue(
+                Pattern.compile(scenario.expected).matcher(outcome).find(),
+                () -> scenario.name + ": expected " + scenario.expected + ", was " + outcome);
+    }
+
+    private static String outcome(Scenario scenario, String mutation) throws Exception {
+        Path written = scenario.write(directory, base);
+        return AttackedGuest.run(written, written.resolve("sys"), directory, mutation);
+    }
+}
