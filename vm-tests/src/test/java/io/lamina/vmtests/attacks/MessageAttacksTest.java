@@ -5,8 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.lamina.guest.AttackedGuest;
 import io.lamina.linux.testing.Machine;
+import io.lamina.vmtests.LaminaCommand;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
@@ -21,6 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The attacks that need no machine: the agent's own session, on this one, against a host that says what it likes. */
 class MessageAttacksTest {
     private static MessageAttacks attacks;
+    private static DeviceAttacks deviceAttacks;
     private static byte[] base;
 
     @TempDir
@@ -32,6 +35,7 @@ class MessageAttacksTest {
         AttackImages images = new AttackImages(Files.createDirectory(directory.resolve("images")));
         base = images.app.device();
         attacks = new MessageAttacks(images);
+        deviceAttacks = new DeviceAttacks(images);
     }
 
     @Test
@@ -59,10 +63,21 @@ class MessageAttacksTest {
     }
 
     @Test
-    void namesAreUnique() {
+    void theThreatModelHasEachAttackByItsOneName() throws Exception {
+        String document = Files.readString(LaminaCommand.root().resolve("docs/threat-model.md"));
+        List<Scenario> all = new ArrayList<>(attacks.all());
+        all.addAll(deviceAttacks.all());
+        List<String> names = all.stream()
+                .map(scenario -> scenario.name)
+                .filter(name -> !name.startsWith("honest"))
+                .toList();
+        assertTrue(names.size() >= 45, names::toString);
+        assertEquals(names.size(), names.stream().distinct().count());
         assertEquals(
-                attacks.all().size(),
-                attacks.all().stream().map(scenario -> scenario.name).distinct().count());
+                List.of(),
+                names.stream()
+                        .filter(name -> !document.contains("`" + name + "`"))
+                        .toList());
     }
 
     private static void check(Scenario scenario, String mutation) throws Exception {
