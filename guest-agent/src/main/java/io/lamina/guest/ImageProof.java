@@ -43,7 +43,7 @@ record ImageProof(GuestPolicy policy, ImageStatement statement, Digest statement
             throw new RefusedException(refused);
         }
         byte[] config = start.getImageConfig().toByteArray();
-        checkConfig(config, admitted.statement());
+        checkConfig(config, admitted.statement().image().configDigest());
         return new ImageProof(policy, admitted.statement(), admitted.payloadDigest(), config(config));
     }
 
@@ -69,7 +69,7 @@ record ImageProof(GuestPolicy policy, ImageStatement statement, Digest statement
     }
 
     /** Checks that no disk is there beside the image's, unless the policy allows that. */
-    void checkOtherDisks(List<String> names) throws RefusedException {
+    static void checkOtherDisks(List<String> names, GuestPolicy policy) throws RefusedException {
         if (!names.isEmpty() && !policy.allows(Permission.DEVICES)) {
             throw new RefusedException("other-devices", "no disk beside the image's", String.join(", ", names));
         }
@@ -77,7 +77,7 @@ record ImageProof(GuestPolicy policy, ImageStatement statement, Digest statement
 
     private static void checkIntegrity(Integrity integrity, GuestPolicy policy) throws RefusedException {
         switch (integrity) {
-            case INTEGRITY_ROOT, INTEGRITY_EAGER -> {}
+            case INTEGRITY_ROOT, INTEGRITY_EAGER, INTEGRITY_DIFFID -> {}
             case INTEGRITY_OFF -> {
                 if (!policy.allows(Permission.INTEGRITY_OFF)) {
                     throw new RefusedException(
@@ -85,11 +85,11 @@ record ImageProof(GuestPolicy policy, ImageStatement statement, Digest statement
                 }
             }
             case INTEGRITY_UNSPECIFIED, UNRECOGNIZED ->
-                throw new RefusedException("integrity", "root, eager or off", integrity.name());
+                throw new RefusedException("integrity", "root, eager, diffid or off", integrity.name());
         }
     }
 
-    private static void checkCommand(Start start, GuestPolicy policy) throws RefusedException {
+    static void checkCommand(Start start, GuestPolicy policy) throws RefusedException {
         if (start.getCommandCount() > 0 && !policy.allows(Permission.COMMAND)) {
             throw new RefusedException(
                     "command",
@@ -98,15 +98,14 @@ record ImageProof(GuestPolicy policy, ImageStatement statement, Digest statement
         }
     }
 
-    private static void checkConfig(byte[] config, ImageStatement statement) throws RefusedException {
-        Digest expected = statement.image().configDigest();
+    static void checkConfig(byte[] config, Digest expected) throws RefusedException {
         Digest found = Digest.ofContent(config);
         if (!found.equals(expected)) {
             throw new RefusedException("config-digest", expected.toString(), found.toString());
         }
     }
 
-    private static ImageConfig config(byte[] config) throws RefusedException {
+    static ImageConfig config(byte[] config) throws RefusedException {
         try {
             return ImageConfig.parse(config);
         } catch (CorruptImageException unreadable) {

@@ -27,29 +27,29 @@ final class Measurement {
     private Measurement() {}
 
     /**
-     * Extends {@code statementDigest} into what this machine has: a TPM, the fourth RTMR of a TDX module, or nothing.
+     * Extends {@code event} into what this machine has: a TPM, the fourth RTMR of a TDX module, or nothing.
      *
      * @param dev where device nodes are
      * @param sysfs where sysfs is mounted
      * @param nonce the verifier's; empty: nothing is quoted
      * @return what the TPM says of it
      */
-    static Optional<Evidence> of(Digest statementDigest, Path dev, Path sysfs, byte[] nonce) throws IOException {
-        Rtmr.extend(sysfs, statementDigest);
+    static Optional<Evidence> of(Evidence.Event event, Path dev, Path sysfs, byte[] nonce) throws IOException {
+        Rtmr.extend(sysfs, event.digest());
         Path node = dev.resolve("tpm0");
         if (Files.notExists(node)) {
             return Optional.empty();
         }
         try (RandomAccessFile device = new RandomAccessFile(node.toFile(), "rw")) {
             Tpm tpm = new Tpm(new FileInputStream(device.getFD()), new FileOutputStream(device.getFD()));
-            return measure(tpm, statementDigest, nonce);
+            return measure(tpm, event, nonce);
         } catch (BufferUnderflowException | IllegalArgumentException cut) {
             throw new IOException("the TPM's answer ends too early", cut);
         }
     }
 
-    static Optional<Evidence> measure(Tpm tpm, Digest statementDigest, byte[] nonce) throws IOException {
-        tpm.extend(MeasuredStatement.PCR, statementDigest);
+    static Optional<Evidence> measure(Tpm tpm, Evidence.Event event, byte[] nonce) throws IOException {
+        tpm.extend(event.register(), event.digest());
         if (nonce.length == 0) {
             return Optional.empty();
         }
@@ -61,7 +61,7 @@ final class Measurement {
                 quote.attestation(),
                 signature(quote.r(), quote.s()),
                 TrustedKey.pemOfP256(new BigInteger(1, key.x()), new BigInteger(1, key.y())),
-                List.of(new Evidence.Event(MeasuredStatement.PCR, Evidence.STATEMENT_EVENT, statementDigest))));
+                List.of(event)));
     }
 
     /** {@code SEQUENCE { INTEGER r, INTEGER s }} in DER (RFC 3279, 2.2.3). */

@@ -14,8 +14,10 @@ import io.lamina.agent.protocol.Start;
 import io.lamina.agent.protocol.Started;
 import io.lamina.guest.SystemDevices.BlockDevice;
 import io.lamina.images.evidence.Evidence;
+import io.lamina.images.oci.ImageConfig;
 import io.lamina.images.statement.GuestPolicy;
-import io.lamina.images.verity.VerityGeometry;
+import io.lamina.images.statement.MeasuredStatement;
+import io.lamina.images.statement.UpperLayer;
 import io.lamina.linux.Clock;
 import io.lamina.linux.Errno;
 import io.lamina.linux.ExitStatus;
@@ -97,59 +99,88 @@ final class Session {
     private void start(Start start) throws IOException, InterruptedException, RefusedException {
         GuestPolicy policy = MeasuredPolicy.load(initdata);
         progress("policy");
-        ImageProof proof = ImageProof.of(start, policy, Instant.now());
-        progress("statement");
-        BlockDevice disk = devices.disk(IMAGE_SERIAL);
-        proof.checkDevice(disk);
-        proof.checkOtherDisks(devices.disksBeside(disk));
-        progress("device");
-        measure(proof, start);
-        if (start.getIntegrity() == Integrity.INTEGRITY_OFF) {
-            runCommand(disk.node(), proof, start, null);
+        if (start.getIntegrity() == Integrity.INTEGRITY_DIFFID) {
+            startFromTars(start, policy);
             return;
         }
-        try (VerityDevice verity =
-                VerityDevice.open(disk.node(), proof.statement().verity(), policy.onCorruption())) {
+        ImageProof proof = ImageProof.of(start, policy, Instant.now());
+        progress("statement");
+        BlockDevice disk = disk(policy);
+        proof.checkDevice(disk);
+        progress("device");
+        measure(new Evidence.Event(MeasuredStatement.PCR, Evidence.STATEMENT_EVENT, proof.statementDigest()), start);
+        Container container =
+                new Container(policy, proof.config(), proof.statement().upperLayer());
+        if (start.getIntegrity() == Integrity.INTEGRITY_OFF) {
+            runCommand(disk.node(), container, start, null);
+            return;
+        }
+        VerityDevice.Proved proved =
+                VerityDevice.Proved.of(disk.node(), proof.statement().verity());
+        runProved(proved, container, start);
+    }
+
+    private void startFromTars(Start start, GuestPolicy policy)
+            throws IOException, InterruptedException, RefusedException {
+        ManifestProof proof = ManifestProof.of(start, policy);
+        progress("manifest");
+        BlockDevice disk = disk(policy);
+        proof.checkDevice(disk);
+        progress("device");
+        VerityDevice.Proved proved = TarDevice.prove(proof, disk.node(), ContainerRoot.BASE.resolve("proof"));
+        progress("layers");
+        measure(new Evidence.Event(MeasuredStatement.PCR, Evidence.MANIFEST_EVENT, proof.manifestDigest()), start);
+        runProved(proved, new Container(policy, proof.config(), UpperLayer.MEMORY), start);
+    }
+
+    private BlockDevice disk(GuestPolicy policy) throws IOException, RefusedException {
+        BlockDevice disk = devices.disk(IMAGE_SERIAL);
+        ImageProof.checkOtherDisks(devices.disksBeside(disk), policy);
+        return disk;
+    }
+
+    /** What is to run, once it is proved. */
+    private record Container(GuestPolicy policy, ImageConfig config, UpperLayer upperLayer) {}
+
+    private void runProved(VerityDevice.Proved proved, Container container, Start start)
+            throws IOException, InterruptedException, RefusedException {
+        try (VerityDevice verity = VerityDevice.open(proved, container.policy.onCorruption())) {
             progress("verity");
-            VerityGeometry geometry = proof.statement().verity().geometry();
             if (start.getIntegrity() == Integrity.INTEGRITY_EAGER) {
-                readAll(verity, geometry);
+                readAll(verity);
                 progress("read");
             }
             try {
-                runCommand(verity.node(), proof, start, verity);
+                runCommand(verity.node(), container, start, verity);
             } catch (SystemCallException failure) {
-                throw asRefusalIfCorrupted(failure, verity, geometry);
+                throw asRefusalIfCorrupted(failure, verity);
             }
         }
     }
 
-    private static void readAll(VerityDevice verity, VerityGeometry geometry) throws IOException, RefusedException {
+    private static void readAll(VerityDevice verity) throws IOException, RefusedException {
         try {
             verity.readAll();
         } catch (IOException failure) {
-            throw asRefusalIfCorrupted(failure, verity, geometry);
+            throw asRefusalIfCorrupted(failure, verity);
         }
     }
 
     /** A failure that a corrupted block explains is a refusal that names the block. */
-    private static <E extends IOException> E asRefusalIfCorrupted(
-            E failure, VerityDevice verity, VerityGeometry geometry) throws IOException, RefusedException {
+    private static <E extends IOException> E asRefusalIfCorrupted(E failure, VerityDevice verity)
+            throws IOException, RefusedException {
         if (verity.corrupted()) {
             throw new RefusedException(
                     "data-block",
                     "blocks with the hashes that the statement's root hash proves",
-                    "corrupted blocks " + CorruptedBlocks.in(KernelMessages.readAll(), geometry));
+                    "corrupted blocks " + CorruptedBlocks.in(KernelMessages.readAll(), verity.geometry()));
         }
         return failure;
     }
 
-    private void measure(ImageProof proof, Start start) throws IOException {
+    private void measure(Evidence.Event event, Start start) throws IOException {
         Optional<Evidence> evidence = Measurement.of(
-                proof.statementDigest(),
-                devices.dev(),
-                devices.sysfs(),
-                start.getEvidenceNonce().toByteArray());
+                event, devices.dev(), devices.sysfs(), start.getEvidenceNonce().toByteArray());
         if (evidence.isPresent()) {
             send(GuestMessage.newBuilder()
                     .setEvidence(io.lamina.agent.protocol.Evidence.newBuilder()
@@ -158,15 +189,12 @@ final class Session {
         progress("measured");
     }
 
-    private void runCommand(Path device, ImageProof proof, Start start, @Nullable VerityDevice verity)
+    private void runCommand(Path device, Container container, Start start, @Nullable VerityDevice verity)
             throws IOException, InterruptedException, RefusedException {
-        Path root = ContainerRoot.mount(
-                ContainerRoot.BASE,
-                device,
-                proof.statement().upperLayer(),
-                proof.policy().mountOptions());
+        Path root =
+                ContainerRoot.mount(ContainerRoot.BASE, device, container.upperLayer, container.policy.mountOptions());
         progress("mounted");
-        Optional<Command> command = Command.of(proof.config().execution(), start.getCommandList());
+        Optional<Command> command = Command.of(container.config.execution(), start.getCommandList());
         Exited.Builder exited;
         try {
             exited = command.isPresent()
@@ -180,8 +208,7 @@ final class Session {
             exited = cannotRun(STATUS_CANNOT_RUN, failure.getMessage());
         }
         if (verity != null && verity.corrupted()) {
-            VerityGeometry geometry = proof.statement().verity().geometry();
-            exited.addAllCorruptedBlocks(CorruptedBlocks.in(KernelMessages.readAll(), geometry));
+            exited.addAllCorruptedBlocks(CorruptedBlocks.in(KernelMessages.readAll(), verity.geometry()));
             if (exited.getFailure().isEmpty()) {
                 exited.setFailure("dm-verity found corrupted blocks");
             }

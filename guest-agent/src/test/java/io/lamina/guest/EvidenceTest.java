@@ -40,6 +40,9 @@ class EvidenceTest {
     private static final byte[] NONCE = "a nonce of the verifier's".getBytes(StandardCharsets.US_ASCII);
     private static final Digest STATEMENT = Digest.ofContent(NONCE);
 
+    private static final Evidence.Event EVENT =
+            new Evidence.Event(MeasuredStatement.PCR, Evidence.STATEMENT_EVENT, STATEMENT);
+
     @TempDir
     static Path directory;
 
@@ -72,7 +75,7 @@ class EvidenceTest {
             socket.connect(UnixDomainSocketAddress.of(server));
             Tpm tpm = new Tpm(Channels.newInputStream(socket), Channels.newOutputStream(socket));
             registerBefore = tpm.read(List.of(MeasuredStatement.PCR)).get(MeasuredStatement.PCR);
-            evidence = Measurement.measure(tpm, STATEMENT, NONCE).orElseThrow();
+            evidence = Measurement.measure(tpm, EVENT, NONCE).orElseThrow();
             Tpm.Key again = tpm.attestationKey();
             assertEquals(32, again.x().length);
         }
@@ -169,7 +172,7 @@ class EvidenceTest {
         };
         for (byte[] answer : answers) {
             Tpm tpm = new Tpm(new ByteArrayInputStream(answer), new ByteArrayOutputStream());
-            assertThrows(Exception.class, () -> Measurement.measure(tpm, STATEMENT, NONCE));
+            assertThrows(Exception.class, () -> Measurement.measure(tpm, EVENT, NONCE));
         }
     }
 

@@ -165,14 +165,15 @@ class SessionTest {
         assertEquals(
                 "1 /dev/vdb /dev/vdb 4096 4096 256 256 sha256 "
                         + Digest.ofContent(CONFIG).hex() + " " + "0".repeat(64),
-                VerityDevice.target(Path.of("/dev/vdb"), table, GuestPolicy.OnCorruption.ERROR)
+                VerityDevice.target(VerityDevice.Proved.of(Path.of("/dev/vdb"), table), GuestPolicy.OnCorruption.ERROR)
                         .parameters());
-        assertTrue(VerityDevice.target(Path.of("/dev/vdb"), table, GuestPolicy.OnCorruption.PANIC)
-                .parameters()
-                .endsWith(" 1 panic_on_corruption"));
+        assertTrue(
+                VerityDevice.target(VerityDevice.Proved.of(Path.of("/dev/vdb"), table), GuestPolicy.OnCorruption.PANIC)
+                        .parameters()
+                        .endsWith(" 1 panic_on_corruption"));
         assertEquals(
                 2048,
-                VerityDevice.target(Path.of("/dev/vdb"), table, GuestPolicy.OnCorruption.ERROR)
+                VerityDevice.target(VerityDevice.Proved.of(Path.of("/dev/vdb"), table), GuestPolicy.OnCorruption.ERROR)
                         .lengthSectors());
     }
 

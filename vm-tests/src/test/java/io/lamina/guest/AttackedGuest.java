@@ -41,7 +41,7 @@ public final class AttackedGuest {
     private static final int ENOENT = 2;
     private static final Path ATTACKS = Path.of("/attacks");
     private static final Path DISK = Path.of("/run/disk");
-    private static final Path LOOP = Path.of("/dev/loop0");
+    private static final Path LOOP = Path.of("/dev/loop7");
 
     /** What a command says when it waits for the host to do its next trick. */
     private static final byte[] NOW = "NOW".getBytes(StandardCharsets.US_ASCII);
@@ -53,7 +53,6 @@ public final class AttackedGuest {
         for (String module : Files.readAllLines(Path.of("/lamina/modules.load"))) {
             KernelModule.load(Path.of("/lamina/modules").resolve(module));
         }
-        KernelModule.load(ATTACKS.resolve("loop.ko"));
         System.out.println("\nOUTCOME command-line "
                 + Files.readString(Path.of("/proc/cmdline")).strip());
         try (Stream<Path> scenarios = Files.list(ATTACKS.resolve("scenarios"))) {
@@ -75,12 +74,12 @@ public final class AttackedGuest {
         patch(scenario.resolve("patch"));
         busybox("losetup", LOOP.toString(), DISK.toString());
         try {
-            Path block = Files.createDirectories(Path.of("/run/sys/block/loop0/queue"));
+            Path block = Files.createDirectories(Path.of("/run/sys/block/loop7/queue"));
             Files.writeString(block.resolveSibling("serial"), Session.IMAGE_SERIAL);
             for (String attribute : List.of("size", "queue/logical_block_size")) {
                 Files.copy(
-                        Path.of("/sys/block/loop0").resolve(attribute),
-                        Path.of("/run/sys/block/loop0").resolve(attribute),
+                        Path.of("/sys/block/loop7").resolve(attribute),
+                        Path.of("/run/sys/block/loop7").resolve(attribute),
                         StandardCopyOption.REPLACE_EXISTING);
             }
             return run(scenario, Path.of("/run/sys"), Path.of("/dev"), mutation);
@@ -206,11 +205,14 @@ public final class AttackedGuest {
                 Mount.unmount(target, 0);
             }
         }
-        try (DeviceMapper mapper = DeviceMapper.open()) {
-            mapper.remove("lamina-image");
-        } catch (SystemCallException none) {
-            // The session did not come that far.
+        for (String name : List.of("lamina-image", "lamina-tars")) {
+            try (DeviceMapper mapper = DeviceMapper.open()) {
+                mapper.remove(name);
+            } catch (SystemCallException none) {
+                // The session did not come that far.
+            }
         }
+        busybox("sh", "-c", "for n in 0 1; do /bin/busybox losetup -d /dev/loop$n 2>/dev/null; done; true");
         busybox("sh", "-c", "/bin/busybox dmesg -c >/dev/null");
         busybox("rm", "-rf", ContainerRoot.BASE.toString());
         busybox("losetup", "-d", LOOP.toString());

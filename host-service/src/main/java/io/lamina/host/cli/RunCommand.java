@@ -44,6 +44,7 @@ final class RunCommand implements Callable<Integer> {
     enum IntegrityMode {
         ROOT(Integrity.INTEGRITY_ROOT),
         EAGER(Integrity.INTEGRITY_EAGER),
+        DIFFID(Integrity.INTEGRITY_DIFFID),
         OFF(Integrity.INTEGRITY_OFF);
 
         private final Integrity integrity;
@@ -67,7 +68,8 @@ final class RunCommand implements Callable<Integer> {
             defaultValue = "root",
             description = {
                 "root: each block is checked when it is read (default). eager: all of them before the command starts. "
-                        + "off: none."
+                        + "diffid: the guest gets the layers' tars and makes metadata and hash tree itself, so that no "
+                        + "conversion need be trusted; it reads and hashes all of them before the start. off: none."
             })
     private IntegrityMode integrity = IntegrityMode.ROOT;
 

@@ -61,15 +61,13 @@ final class AgentSession implements AutoCloseable {
         return hello;
     }
 
-    /** What the agent is asked: to prove an image and to run a command in it. */
-    static Start request(byte[] envelope, byte[] config, RunOptions options) {
-        Start.Builder start = Start.newBuilder()
-                .setStatementEnvelope(ByteString.copyFrom(envelope))
-                .setImageConfig(ByteString.copyFrom(config))
-                .setIntegrity(options.integrity());
+    /** What the agent is asked: to run a command in an image, whose proof the caller adds. */
+    static Start.Builder request(byte[] config, RunOptions options) {
+        Start.Builder start =
+                Start.newBuilder().setImageConfig(ByteString.copyFrom(config)).setIntegrity(options.integrity());
         options.trust().evidence().ifPresent(asked -> start.setEvidenceNonce(ByteString.copyFrom(asked.nonceBytes())));
         options.command().forEach(argument -> start.addCommand(ByteString.copyFromUtf8(argument)));
-        return start.build();
+        return start;
     }
 
     /** Asks. */

@@ -1,5 +1,6 @@
 package io.lamina.host.run;
 
+import com.google.protobuf.ByteString;
 import io.lamina.agent.protocol.GuestHello;
 import io.lamina.agent.protocol.Integrity;
 import io.lamina.agent.protocol.Progress;
@@ -13,7 +14,9 @@ import io.lamina.host.guestimage.GuestImages;
 import io.lamina.host.guestimage.Initdata;
 import io.lamina.host.guestimage.UnifiedKernel;
 import io.lamina.host.store.BlobStore;
+import io.lamina.images.device.Extent;
 import io.lamina.images.device.FlattenedDevice;
+import io.lamina.images.layer.IndexedLayer;
 import io.lamina.images.oci.Digest;
 import io.lamina.images.oci.ImageReference;
 import io.lamina.images.oci.StoredImage;
@@ -70,32 +73,68 @@ public final class ImageRun {
         StoredImage image = steps.step(
                 "manifest", () -> ImageReference.parse(options.image()).open(), ImageRun::describe);
         ShownTrust trust = ShownTrust.of(options.trust(), installation.home());
+        steps.say(trust.caution());
+        KeptParts kept = KeptParts.in(options.diagnosis().keep());
+        if (options.integrity() == Integrity.INTEGRITY_DIFFID) {
+            return runFromTars(image, trust, options, guest, kept);
+        }
         BlobStore store = BlobStore.open(installation.home().resolve("store"));
         try (FlattenedImage flattened = new ImagePreparation(store, steps).flatten(image)) {
             byte[] envelope = steps.step(
                     "statement",
                     () -> trust.envelope(flattened, image, options.image()),
                     made -> made.length + " bytes, " + trust.origin());
-            steps.say(trust.caution());
             FlattenedDevice device =
                     tampered(flattened.device(), options.diagnosis().tamperOffsetBytes());
-            KeptParts kept = KeptParts.in(options.diagnosis().keep());
             kept.image(flattened, device, envelope);
-            Start request = AgentSession.request(envelope, image.configBytes(), options);
-            byte[] initdata = steps.step(
-                    "initdata",
-                    () -> Initdata.of(policy(trust, options)),
-                    made -> made.length + " bytes, " + Digest.ofContent(made));
-            Optional<EvidenceOptions> evidence = options.trust().evidence();
-            OwnedFd booted = evidence.isPresent()
-                    ? MemoryFiles.of(
-                            "kernel",
-                            ByteBuffer.wrap(UnifiedKernel.of(guest, initdata)
-                                    .program(evidence.get().stub())))
-                    : MemoryFiles.joined("initramfs", guest.initramfs(), initdata);
-            return serve(device, request, new Boot(guest, options.machine(), booted, evidence), kept);
+            Start request = AgentSession.request(image.configBytes(), options)
+                    .setStatementEnvelope(ByteString.copyFrom(envelope))
+                    .build();
+            Boot boot = boot(guest, policy(trust, options), options);
+            return serve(new Served(device.extents(), device.geometry().dataBlockSizeBytes()), request, boot, kept);
         }
     }
+
+    /** Without a conversion: the guest gets the tars and does all by itself. */
+    private int runFromTars(StoredImage image, ShownTrust trust, RunOptions options, GuestImage guest, KeptParts kept)
+            throws IOException, InterruptedException {
+        if (options.diagnosis().tamperOffsetBytes().isPresent()
+                || options.trust().statement().isPresent()) {
+            throw new IOException("--integrity=diffid has no statement, and nothing that --tamper knows");
+        }
+        if (image.manifestBytes().length == 0) {
+            throw new IOException(
+                    "--integrity=diffid needs an image with a manifest; a docker-archive has none: skopeo copy makes a layout");
+        }
+        try (TarDisk disk = steps.step(
+                "layers",
+                () -> TarDisk.of(image),
+                made -> made.tarLengthsBytes().size() + " tars, as they are")) {
+            Start request = AgentSession.request(image.configBytes(), options)
+                    .setManifest(ByteString.copyFrom(image.manifestBytes()))
+                    .addAllTarLengths(disk.tarLengthsBytes())
+                    .build();
+            Boot boot = boot(guest, trust.manifestPolicy(image), options);
+            return serve(new Served(disk.extents(), IndexedLayer.BLOCK_SIZE_BYTES), request, boot, kept);
+        }
+    }
+
+    private Boot boot(GuestImage guest, GuestPolicy policy, RunOptions options)
+            throws IOException, InterruptedException {
+        byte[] initdata = steps.step(
+                "initdata", () -> Initdata.of(policy), made -> made.length + " bytes, " + Digest.ofContent(made));
+        Optional<EvidenceOptions> evidence = options.trust().evidence();
+        OwnedFd booted = evidence.isPresent()
+                ? MemoryFiles.of(
+                        "kernel",
+                        ByteBuffer.wrap(UnifiedKernel.of(guest, initdata)
+                                .program(evidence.get().stub())))
+                : MemoryFiles.joined("initramfs", guest.initramfs(), initdata);
+        return new Boot(guest, options.machine(), booted, evidence);
+    }
+
+    /** The bytes of the machine's disk. */
+    private record Served(List<Extent> extents, int blockSizeBytes) {}
 
     /** What the machine boots: the guest's kernel with this run's initramfs, or both in one. */
     private record Boot(GuestImage guest, RunOptions.Machine size, OwnedFd file, Optional<EvidenceOptions> evidence)
@@ -113,8 +152,7 @@ public final class ImageRun {
         }
     }
 
-    private int serve(FlattenedDevice device, Start request, Boot boot, KeptParts kept)
-            throws IOException, InterruptedException {
+    private int serve(Served disk, Start request, Boot boot, KeptParts kept) throws IOException, InterruptedException {
         Accelerator accelerator = new AcceleratorProbe(QEMU, installation.home()).choose(boot.guest.kernel());
         QemuMachine machine = new QemuMachine(
                 accelerator,
@@ -131,9 +169,9 @@ public final class ImageRun {
                 DataPlaneProcess dataPlane = DataPlaneProcess.start(new DataPlaneTrouble(steps))) {
             OwnedFd image = steps.step(
                     "data plane",
-                    () -> dataPlane.serve(device),
-                    socket -> "process " + dataPlane.pid() + " serves " + (device.sizeBytes() >> 20) + " MiB in "
-                            + device.extents().size() + " extents");
+                    () -> dataPlane.serve(disk.extents, disk.blockSizeBytes),
+                    socket -> "process " + dataPlane.pid() + " serves "
+                            + (disk.extents.getLast().endByte() >> 20) + " MiB in " + disk.extents.size() + " extents");
             long startedNanos = System.nanoTime();
             try (VirtualMachine running = VirtualMachine.start(
                     QEMU, machine, Map.of(IMAGE_FD, image, AGENT_FD, agent.second(), BOOT_FD, boot.file.duplicate()))) {

@@ -64,6 +64,17 @@ record ShownTrust(Optional<SigningKeys> signer, GuestPolicy policy, TrustOptions
         return StatementSigner.sign(statement, List.of(signer.orElseThrow().key()));
     }
 
+    /** The policy for a guest that believes a manifest's digest alone: the user's, or one that names {@code image}'s. */
+    GuestPolicy manifestPolicy(StoredImage image) {
+        if (options.policy().isPresent()) {
+            return policy;
+        }
+        ImageRule manifest = new ImageRule(Optional.empty(), Optional.of(image.manifestDigest()), 0);
+        TrustPolicy trust = policy.trust();
+        return GuestPolicy.standard(
+                new TrustPolicy(trust.keys(), trust.threshold(), trust.revocations(), List.of(manifest)));
+    }
+
     /** What to call the statement's origin in a message. */
     String origin() {
         return signer.map(keys -> "signed with " + keys.name()).orElse("as given");

@@ -28,6 +28,9 @@ public record Evidence(
     /** The event of an image statement. */
     public static final String STATEMENT_EVENT = "lamina-image-statement";
 
+    /** The event of an image manifest, for a guest that needs no statement. */
+    public static final String MANIFEST_EVENT = "lamina-image-manifest";
+
     /** Registers of a bank (PC Client Platform TPM Profile). */
     static final int REGISTERS = 24;
 

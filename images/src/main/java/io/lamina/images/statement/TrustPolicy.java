@@ -88,6 +88,18 @@ public record TrustPolicy(TrustedKeys keys, int threshold, Revocations revocatio
         return new Admitted(statement, payloadDigest);
     }
 
+    /**
+     * Decides whether a guest may run the image with this manifest on the policy's word alone, without a statement: a rule
+     * has to name the manifest.
+     *
+     * @throws StatementRefusedException with the check {@code manifest-digest}
+     */
+    public void admitManifest(Digest manifestDigest) throws StatementRefusedException {
+        if (images.stream().noneMatch(rule -> rule.manifestDigest().equals(Optional.of(manifestDigest)))) {
+            throw new StatementRefusedException("manifest-digest", inWords(images), manifestDigest.toString());
+        }
+    }
+
     private boolean isRevoked(TrustedKey key) {
         return revocations.keyIds.contains(key.keyId());
     }

@@ -87,6 +87,11 @@ final class AttackImages {
                 + "\"]}}";
     }
 
+    /** The tar of {@code tree}. */
+    byte[] tarOf(String tree) throws IOException, InterruptedException {
+        return Files.readAllBytes(tar(tree));
+    }
+
     private AttackImage image(String name, List<LayerFile> layers, ImageStatement.Terms terms) throws IOException {
         return AttackImage.of(Files.createDirectory(directory.resolve("image-" + name)), layers, terms, CONFIG);
     }

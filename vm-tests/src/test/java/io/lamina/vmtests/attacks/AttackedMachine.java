@@ -22,7 +22,7 @@ import java.util.stream.Stream;
 
 /**
  * A machine with the guest's own kernel, runtime and agent, in which the agent meets one scenario after the other. What is
- * added to the initramfs: the scenarios, {@link AttackedGuest}, and the kernel's loop devices for the disks.
+ * added to the initramfs: the scenarios, and {@link AttackedGuest}.
  */
 final class AttackedMachine {
     /** What a host may hope for. */
@@ -63,7 +63,6 @@ final class AttackedMachine {
             archive.directory("attacks");
             archive.file("attacks/init", CpioArchive.EXECUTABLE, INIT.getBytes(StandardCharsets.US_ASCII));
             archive.file("attacks/device", CpioArchive.PLAIN, device);
-            archive.file("attacks/loop.ko", CpioArchive.PLAIN, loopModule(home, directory));
             StringBuilder lines = new StringBuilder();
             mutants.forEach(mutant -> lines.append(mutant.attack() + " " + mutant.mutation() + "\n"));
             archive.file("attacks/mutants", CpioArchive.PLAIN, lines.toString().getBytes(StandardCharsets.US_ASCII));
@@ -113,28 +112,6 @@ final class AttackedMachine {
         }
         System.out.println(console);
         return outcomes;
-    }
-
-    private static byte[] loopModule(Path home, Path directory) throws IOException, InterruptedException {
-        Path packages = home.resolve("guest/packages/debs");
-        Path kernel;
-        try (Stream<Path> debs = Files.list(packages)) {
-            kernel = debs.filter(deb -> deb.getFileName().toString().startsWith("linux-image-"))
-                    .findFirst()
-                    .orElseThrow();
-        }
-        Path unpacked = directory.resolve("kernel");
-        AttackImages.run("dpkg-deb", "--extract", kernel.toString(), unpacked.toString());
-        Path module;
-        try (Stream<Path> files = Files.walk(unpacked)) {
-            module = files.filter(file -> file.getFileName().toString().matches("loop\\.ko(\\.xz)?"))
-                    .findFirst()
-                    .orElseThrow();
-        }
-        if (module.toString().endsWith(".xz")) {
-            AttackImages.run("xz", "--decompress", module.toString());
-        }
-        return Files.readAllBytes(module.resolveSibling("loop.ko"));
     }
 
     private static void addTree(CpioArchive archive, Path tree, String name) throws IOException {

@@ -13,8 +13,8 @@ import java.util.List;
 final class DeviceAttacks {
     private static final String BLOCK = "refused data-block: expected .*, found corrupted blocks ";
 
-    /** The command could not read something, and dm-verity has said so. */
-    private static final String READ_FAILED = "^exited [0-9]+ .*\\[[0-9, ]+]";
+    /** The command could not read something, and dm-verity has said so; which block, the kernel tells ten times in 5 s. */
+    private static final String READ_FAILED = "^exited [0-9]+ dm-verity found corrupted blocks";
 
     private final AttackImages images;
     private final Signers signers = new Signers();

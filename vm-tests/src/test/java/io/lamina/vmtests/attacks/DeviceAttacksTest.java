@@ -6,6 +6,7 @@ import io.lamina.guest.AttackedGuest;
 import io.lamina.linux.testing.Machine;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
@@ -17,7 +18,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The attacks that need a kernel: all of them in one machine, which is booted once. */
 class DeviceAttacksTest {
-    private static DeviceAttacks attacks;
+    private static final List<Scenario> ALL = new ArrayList<>();
+    private static final List<Mutant> MUTANTS = new ArrayList<>();
     private static Map<String, String> outcomes = Map.of();
 
     @TempDir
@@ -27,17 +29,20 @@ class DeviceAttacksTest {
     static void bootOnce() throws Exception {
         Machine.needsProgram("qemu-system-x86_64", "tar", "setfattr", "busybox", "xz");
         AttackImages images = new AttackImages(Files.createDirectory(directory.resolve("images")));
-        attacks = new DeviceAttacks(images);
+        ALL.addAll(new DeviceAttacks(images).all());
+        ALL.addAll(new TarAttacks(images).all());
+        MUTANTS.addAll(DeviceAttacks.mutants());
+        MUTANTS.addAll(TarAttacks.mutants());
         Path scenarios = Files.createDirectory(directory.resolve("scenarios"));
-        for (Scenario scenario : attacks.all()) {
+        for (Scenario scenario : ALL) {
             scenario.write(scenarios, images.app.device());
         }
-        outcomes = AttackedMachine.run(directory, images.app.device(), scenarios, DeviceAttacks.mutants());
+        outcomes = AttackedMachine.run(directory, images.app.device(), scenarios, MUTANTS);
     }
 
     @TestFactory
     List<DynamicTest> everyAttackIsContainedForItsReason() {
-        return attacks.all().stream()
+        return ALL.stream()
                 .map(scenario -> DynamicTest.dynamicTest(scenario.name, () -> {
                     String outcome = String.valueOf(outcomes.get(scenario.name));
                     assertTrue(
@@ -49,7 +54,7 @@ class DeviceAttacksTest {
 
     @TestFactory
     List<DynamicTest> withoutItsCheckAnAttackSucceeds() {
-        return DeviceAttacks.mutants().stream()
+        return MUTANTS.stream()
                 .map(mutant -> DynamicTest.dynamicTest(mutant.toString(), () -> {
                     String outcome = String.valueOf(outcomes.get(AttackedMachine.key(mutant)));
                     assertTrue(outcome.startsWith(AttackedGuest.RAN), outcome);

@@ -24,6 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 class MessageAttacksTest {
     private static MessageAttacks attacks;
     private static DeviceAttacks deviceAttacks;
+    private static TarAttacks tarAttacks;
     private static byte[] base;
 
     @TempDir
@@ -36,6 +37,7 @@ class MessageAttacksTest {
         base = images.app.device();
         attacks = new MessageAttacks(images);
         deviceAttacks = new DeviceAttacks(images);
+        tarAttacks = new TarAttacks(images);
     }
 
     @Test
@@ -67,6 +69,7 @@ class MessageAttacksTest {
         String document = Files.readString(LaminaCommand.root().resolve("docs/threat-model.md"));
         List<Scenario> all = new ArrayList<>(attacks.all());
         all.addAll(deviceAttacks.all());
+        all.addAll(tarAttacks.all());
         List<String> names = all.stream()
                 .map(scenario -> scenario.name)
                 .filter(name -> !name.startsWith("honest"))
