@@ -127,6 +127,7 @@ final class Session {
         BlockDevice disk = disk(policy);
         proof.checkDevice(disk);
         progress("device");
+        LoopDevice.load(initdata.resolve("modules"));
         VerityDevice.Proved proved = TarDevice.prove(proof, disk.node(), ContainerRoot.BASE.resolve("proof"));
         progress("layers");
         measure(new Evidence.Event(MeasuredStatement.PCR, Evidence.MANIFEST_EVENT, proof.manifestDigest()), start);
@@ -201,10 +202,16 @@ final class Session {
                     ? run(command.get(), root)
                     : cannotRun(STATUS_NOT_FOUND, "the image has neither Entrypoint nor Cmd, and the host names none");
         } catch (SystemCallException failure) {
+            if (verity != null && verity.corrupted()) {
+                throw asRefusalIfCorrupted(failure, verity);
+            }
             boolean notFound = failure.call().equals("posix_spawn")
                     && (failure.errno() == Errno.ENOENT || failure.errno() == Errno.ENOTDIR);
             exited = cannotRun(notFound ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN, failure.getMessage());
         } catch (CommandException failure) {
+            if (verity != null && verity.corrupted()) {
+                throw asRefusalIfCorrupted(new IOException(failure.getMessage(), failure), verity);
+            }
             exited = cannotRun(STATUS_CANNOT_RUN, failure.getMessage());
         }
         if (verity != null && verity.corrupted()) {

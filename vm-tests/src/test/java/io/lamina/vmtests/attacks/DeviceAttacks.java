@@ -88,7 +88,7 @@ final class DeviceAttacks {
         add("flipped-directory-entry", BLOCK, app.flipped(app.find("motd", 0)));
         add("flipped-xattr", BLOCK, app.flipped(app.find("xattr of the secret", 0)));
         add("flipped-layer-data", READ_FAILED, app.flipped(app.find(AttackImages.SECRET, 0)));
-        add("flipped-program", READ_FAILED, app.flipped(app.start(1) + 4096 + 64));
+        add("flipped-program", BLOCK, app.flipped(app.start(1) + 4096 + 64));
         add("flipped-root-block-of-the-tree", BLOCK, app.flipped(app.treeStart()));
         int leaves = app.treeStart() + 4096;
         add("flipped-leaf-hashes", BLOCK, app.flipped(leaves));
@@ -128,7 +128,7 @@ final class DeviceAttacks {
         int length = app.treeStart() - app.start(2);
         byte[] swapped = app.with(app.start(1), app.device(), app.start(2), length);
         System.arraycopy(app.device(), app.start(1), swapped, app.start(2), length);
-        add("swapped-layers", "data-block|" + READ_FAILED, swapped);
+        add("swapped-layers", BLOCK, swapped);
         add("dropped-layer", READ_FAILED, app.with(app.start(2), new byte[length], 0, length));
         add("repeated-layer", READ_FAILED, app.with(app.start(2), app.device(), app.start(1), length));
         AttackImage other = images.other;
