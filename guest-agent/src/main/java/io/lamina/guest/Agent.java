@@ -31,7 +31,9 @@ public final class Agent {
 
     private static void run(long startedNanos) throws IOException, InterruptedException {
         for (String module : Files.readAllLines(HOME.resolve("modules.load"))) {
-            KernelModule.load(HOME.resolve("modules").resolve(module));
+            if (!module.equals(LoopDevice.MODULE)) {
+                KernelModule.load(HOME.resolve("modules").resolve(module));
+            }
         }
         Path node = SystemDevices.REAL
                 .port(HostPort.NAME)

@@ -2,6 +2,7 @@ package io.lamina.guest;
 
 import static java.nio.file.LinkOption.NOFOLLOW_LINKS;
 
+import io.lamina.images.statement.GuestPolicy.MountOption;
 import io.lamina.images.statement.UpperLayer;
 import io.lamina.linux.DeviceFile;
 import io.lamina.linux.ExtendedAttributes;
@@ -11,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 
 /**
  * The container's root: the image, a writable layer over it where the statement allows one, and the file systems that a
@@ -27,12 +29,14 @@ final class ContainerRoot {
     private ContainerRoot() {}
 
     /** Mounts the image on {@code device}, read-only, and what lies over it, below {@code base}; answers where the root is. */
-    static Path mount(Path base, Path device, UpperLayer upperLayer) throws IOException, RefusedException {
+    static Path mount(Path base, Path device, UpperLayer upperLayer, Set<MountOption> options)
+            throws IOException, RefusedException {
         Path image = Files.createDirectories(base.resolve("image"));
-        Mount.mount("erofs", device.toString(), image.toString(), Mount.MS_RDONLY | Mount.MS_NODEV, "");
+        long flags = flags(options);
+        Mount.mount("erofs", device.toString(), image.toString(), Mount.MS_RDONLY | flags, "");
         Path root = switch (upperLayer) {
             case NONE -> image;
-            case MEMORY -> overlay(base, image);
+            case MEMORY -> overlay(base, image, flags);
         };
         prepare(root, "proc");
         prepare(root, "sys");
@@ -41,7 +45,18 @@ final class ContainerRoot {
         return root;
     }
 
-    private static Path overlay(Path base, Path image) throws IOException {
+    private static long flags(Set<MountOption> options) {
+        long flags = Mount.MS_NODEV;
+        for (MountOption option : options) {
+            flags |= switch (option) {
+                case NOSUID -> Mount.MS_NOSUID;
+                case NOATIME -> Mount.MS_NOATIME;
+            };
+        }
+        return flags;
+    }
+
+    private static Path overlay(Path base, Path image, long flags) throws IOException {
         Path memory = Files.createDirectories(base.resolve("memory"));
         Mount.mount("tmpfs", "upper", memory.toString(), Mount.MS_NODEV, "mode=0700");
         Path upper = Files.createDirectory(memory.resolve("upper"));
@@ -49,7 +64,7 @@ final class ContainerRoot {
         Path work = Files.createDirectory(memory.resolve("work"));
         Path root = Files.createDirectories(base.resolve("root"));
         String options = "lowerdir=" + image + ",upperdir=" + upper + ",workdir=" + work;
-        Mount.mount("overlay", "overlay", root.toString(), Mount.MS_NODEV, options);
+        Mount.mount("overlay", "overlay", root.toString(), flags, options);
         return root;
     }
 

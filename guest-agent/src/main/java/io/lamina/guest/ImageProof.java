@@ -1,50 +1,66 @@
 package io.lamina.guest;
 
-import com.google.protobuf.ByteString;
 import io.lamina.agent.protocol.Integrity;
 import io.lamina.agent.protocol.Start;
 import io.lamina.guest.SystemDevices.BlockDevice;
 import io.lamina.images.CorruptImageException;
 import io.lamina.images.oci.Digest;
 import io.lamina.images.oci.ImageConfig;
+import io.lamina.images.statement.GuestPolicy;
+import io.lamina.images.statement.GuestPolicy.Permission;
 import io.lamina.images.statement.ImageStatement;
 import io.lamina.images.statement.StatementRefusedException;
-import io.lamina.images.statement.StatementVerifier;
+import io.lamina.images.statement.TrustPolicy;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
 
 /**
- * What is proved before anything of an image is used, in this order: the policy allows what the host asks for, the
- * statement is signed, the configuration is the one that the statement names, the device has the statement's size.
+ * What is proved before anything of an image is used. Checks run in this order: the guest's policy allows what the host asks
+ * for; enough trusted keys have signed the statement, and the policy lets it run this image; the configuration is the one
+ * that the statement names; the device has the statement's size and the guest no other that it does not expect.
  *
+ * @param policy the guest's own
  * @param statement the statement, signed by keys of this guest
+ * @param statementDigest sha256 of the bytes that were signed
  * @param config the image's configuration, proved by the statement
  */
-record ImageProof(ImageStatement statement, ImageConfig config) {
+record ImageProof(GuestPolicy policy, ImageStatement statement, Digest statementDigest, ImageConfig config) {
 
     /**
      * Checks all that a message can show.
      *
+     * @param now the guest's clock, which is its host's: it can find a mistake, not a lie
      * @throws RefusedException naming the first check that failed
      */
-    static ImageProof of(Start start, Trust trust) throws RefusedException {
-        checkIntegrity(start.getIntegrity(), trust.policy());
-        ImageStatement statement;
+    static ImageProof of(Start start, GuestPolicy policy, Instant now) throws RefusedException {
+        checkIntegrity(start.getIntegrity(), policy);
+        checkCommand(start, policy);
+        TrustPolicy.Admitted admitted;
         try {
-            statement = StatementVerifier.verify(
-                    start.getStatementEnvelope().toByteArray(),
-                    trust.keys(),
-                    trust.policy().threshold());
+            admitted = policy.trust().admit(start.getStatementEnvelope().toByteArray(), Optional.of(now));
         } catch (StatementRefusedException refused) {
             throw new RefusedException(refused);
         }
-        return new ImageProof(statement, config(start.getImageConfig(), statement));
+        byte[] config = start.getImageConfig().toByteArray();
+        checkConfig(config, admitted.statement().image().configDigest());
+        return new ImageProof(policy, admitted.statement(), admitted.payloadDigest(), config(config));
     }
 
     /** Checks that the device can be the one of the statement: dm-verity proves each block, but not that none is missing. */
     void checkDevice(BlockDevice device) throws RefusedException {
+        checkSize(device);
+        checkBlockSize(device);
+    }
+
+    private void checkSize(BlockDevice device) throws RefusedException {
         long expectedBytes = statement.verity().deviceSizeBytes();
         if (device.sizeBytes() != expectedBytes) {
             throw new RefusedException("device-size", expectedBytes + " bytes", device.sizeBytes() + " bytes");
         }
+    }
+
+    private void checkBlockSize(BlockDevice device) throws RefusedException {
         int blockBytes = statement.verity().geometry().dataBlockSizeBytes();
         if (device.logicalBlockSizeBytes() > blockBytes) {
             throw new RefusedException(
@@ -52,29 +68,46 @@ record ImageProof(ImageStatement statement, ImageConfig config) {
         }
     }
 
-    private static void checkIntegrity(Integrity integrity, Policy policy) throws RefusedException {
+    /** Checks that no disk is there beside the image's, unless the policy allows that. */
+    static void checkOtherDisks(List<String> names, GuestPolicy policy) throws RefusedException {
+        if (!names.isEmpty() && !policy.allows(Permission.DEVICES)) {
+            throw new RefusedException("other-devices", "no disk beside the image's", String.join(", ", names));
+        }
+    }
+
+    private static void checkIntegrity(Integrity integrity, GuestPolicy policy) throws RefusedException {
         switch (integrity) {
-            case INTEGRITY_ROOT, INTEGRITY_EAGER -> {}
+            case INTEGRITY_ROOT, INTEGRITY_EAGER, INTEGRITY_DIFFID -> {}
             case INTEGRITY_OFF -> {
-                if (!policy.allowIntegrityOff()) {
+                if (!policy.allows(Permission.INTEGRITY_OFF)) {
                     throw new RefusedException(
                             "integrity", "dm-verity, since this guest's policy does not allow less", "off");
                 }
             }
             case INTEGRITY_UNSPECIFIED, UNRECOGNIZED ->
-                throw new RefusedException("integrity", "root, eager or off", integrity.name());
+                throw new RefusedException("integrity", "root, eager, diffid or off", integrity.name());
         }
     }
 
-    private static ImageConfig config(ByteString json, ImageStatement statement) throws RefusedException {
-        byte[] bytes = json.toByteArray();
-        Digest expected = statement.image().configDigest();
-        Digest found = Digest.ofContent(bytes);
+    static void checkCommand(Start start, GuestPolicy policy) throws RefusedException {
+        if (start.getCommandCount() > 0 && !policy.allows(Permission.COMMAND)) {
+            throw new RefusedException(
+                    "command",
+                    "the image's own command, since this guest's policy allows no other",
+                    start.getCommand(0).toStringUtf8());
+        }
+    }
+
+    static void checkConfig(byte[] config, Digest expected) throws RefusedException {
+        Digest found = Digest.ofContent(config);
         if (!found.equals(expected)) {
             throw new RefusedException("config-digest", expected.toString(), found.toString());
         }
+    }
+
+    static ImageConfig config(byte[] config) throws RefusedException {
         try {
-            return ImageConfig.parse(bytes);
+            return ImageConfig.parse(config);
         } catch (CorruptImageException unreadable) {
             throw new RefusedException(
                     "config-format", "an OCI image configuration", String.valueOf(unreadable.getMessage()));

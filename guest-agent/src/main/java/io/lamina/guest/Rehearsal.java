@@ -11,9 +11,13 @@ import io.lamina.agent.protocol.Start;
 import io.lamina.images.device.FlattenedDevice;
 import io.lamina.images.oci.Digest;
 import io.lamina.images.oci.ImageConfig;
+import io.lamina.images.statement.GuestPolicy;
+import io.lamina.images.statement.ImageRule;
 import io.lamina.images.statement.ImageStatement;
 import io.lamina.images.statement.SigningKey;
 import io.lamina.images.statement.StatementSigner;
+import io.lamina.images.statement.TrustPolicy;
+import io.lamina.images.statement.TrustedKeys;
 import io.lamina.images.statement.UpperLayer;
 import io.lamina.images.statement.Validity;
 import io.lamina.images.verity.VerityGeometry;
@@ -31,6 +35,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 
 /**
  * Goes the agent's way on the machine that builds the guest image, as far as that does no harm there, so that the Java
@@ -56,16 +61,20 @@ public final class Rehearsal {
         attempt(() -> DeviceFile.makeCharacterDevice(NOWHERE, 0, 0, 0));
         attempt(() -> new HostPort(Files.createFile(directory.resolve("port"))).close());
         attempt(() -> CorruptedBlocks.in(KernelMessages.readAll(), VerityGeometry.STANDARD));
-        attempt(() -> ContainerRoot.mount(directory, Path.of(NOWHERE), UpperLayer.MEMORY));
+        attempt(() -> ContainerRoot.mount(directory, Path.of(NOWHERE), UpperLayer.MEMORY, Set.of()));
         command();
     }
 
     /** A whole talk with a host, over a statement signed by a key of the moment. */
     private static void talk(Path directory) throws IOException {
         SigningKey key = SigningKey.generateEd25519();
-        Path trust = Files.createDirectories(directory.resolve("guest/trust"));
-        Files.write(trust.resolve("0.pem"), key.publicKey().orElseThrow().pem());
-        Files.writeString(directory.resolve("guest/policy.json"), "{\"threshold\":1,\"allowIntegrityOff\":false}");
+        TrustPolicy trust = new TrustPolicy(
+                new TrustedKeys(List.of(key.publicKey().orElseThrow())),
+                1,
+                TrustPolicy.Revocations.NONE,
+                List.of(ImageRule.ANY));
+        Path guest = Files.createDirectory(directory.resolve("guest"));
+        Files.write(guest.resolve("policy.json"), GuestPolicy.standard(trust).write());
         Path disk = Files.createDirectories(directory.resolve("sys/block/disk/queue"));
         Path port = Files.createDirectories(directory.resolve("sys/class/virtio-ports/port"));
         Files.writeString(port.resolve("name"), HostPort.NAME + "\n");
@@ -90,7 +99,7 @@ public final class Rehearsal {
                 .build());
         SystemDevices devices = new SystemDevices(directory.resolve("sys"), directory.resolve("dev"));
         attempt(() -> devices.port(HostPort.NAME));
-        attempt(() -> new Session(channel(requests.toByteArray()), devices, directory.resolve("guest")).run(0));
+        attempt(() -> new Session(channel(requests.toByteArray()), devices, guest).run(0));
     }
 
     /** A command in the root of this machine, whose output is carried like a container's. */

@@ -1,5 +1,6 @@
 package io.lamina.guest;
 
+import com.google.protobuf.ByteString;
 import io.lamina.agent.protocol.Exited;
 import io.lamina.agent.protocol.GuestHello;
 import io.lamina.agent.protocol.GuestMessage;
@@ -12,7 +13,11 @@ import io.lamina.agent.protocol.Refused;
 import io.lamina.agent.protocol.Start;
 import io.lamina.agent.protocol.Started;
 import io.lamina.guest.SystemDevices.BlockDevice;
-import io.lamina.images.verity.VerityGeometry;
+import io.lamina.images.evidence.Evidence;
+import io.lamina.images.oci.ImageConfig;
+import io.lamina.images.statement.GuestPolicy;
+import io.lamina.images.statement.MeasuredStatement;
+import io.lamina.images.statement.UpperLayer;
 import io.lamina.linux.Clock;
 import io.lamina.linux.Errno;
 import io.lamina.linux.ExitStatus;
@@ -22,6 +27,7 @@ import io.lamina.linux.Pipe;
 import io.lamina.linux.SystemCallException;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -40,12 +46,12 @@ final class Session {
 
     private final MessageChannel<HostMessage, GuestMessage> channel;
     private final SystemDevices devices;
-    private final Path trustDirectory;
+    private final Path initdata;
 
-    Session(MessageChannel<HostMessage, GuestMessage> channel, SystemDevices devices, Path trustDirectory) {
+    Session(MessageChannel<HostMessage, GuestMessage> channel, SystemDevices devices, Path initdata) {
         this.channel = channel;
         this.devices = devices;
-        this.trustDirectory = trustDirectory;
+        this.initdata = initdata;
     }
 
     /**
@@ -75,11 +81,7 @@ final class Session {
     }
 
     private void greet(long startedNanos) throws IOException {
-        HostMessage hello = receive("HostHello");
-        if (!hello.hasHello() || hello.getHello().getProtocolVersion() != MessageChannel.PROTOCOL_VERSION) {
-            throw new IOException(
-                    "expected HostHello of version " + MessageChannel.PROTOCOL_VERSION + " from the host");
-        }
+        checkHello(receive("HostHello"));
         send(GuestMessage.newBuilder()
                 .setHello(GuestHello.newBuilder()
                         .setProtocolVersion(MessageChannel.PROTOCOL_VERSION)
@@ -87,75 +89,133 @@ final class Session {
                         .setAgentStartedNs(startedNanos)));
     }
 
+    private static void checkHello(HostMessage hello) throws IOException {
+        if (!hello.hasHello() || hello.getHello().getProtocolVersion() != MessageChannel.PROTOCOL_VERSION) {
+            throw new IOException(
+                    "expected HostHello of version " + MessageChannel.PROTOCOL_VERSION + " from the host");
+        }
+    }
+
     private void start(Start start) throws IOException, InterruptedException, RefusedException {
-        Trust trust = Trust.load(trustDirectory);
-        progress("trust");
-        ImageProof proof = ImageProof.of(start, trust);
-        progress("statement");
-        BlockDevice disk = devices.disk(IMAGE_SERIAL);
-        proof.checkDevice(disk);
-        progress("device");
-        if (start.getIntegrity() == Integrity.INTEGRITY_OFF) {
-            runCommand(disk.node(), proof, start, null);
+        GuestPolicy policy = MeasuredPolicy.load(initdata);
+        progress("policy");
+        if (start.getIntegrity() == Integrity.INTEGRITY_DIFFID) {
+            startFromTars(start, policy);
             return;
         }
-        try (VerityDevice verity =
-                VerityDevice.open(disk.node(), proof.statement().verity())) {
+        ImageProof proof = ImageProof.of(start, policy, Instant.now());
+        progress("statement");
+        BlockDevice disk = disk(policy);
+        proof.checkDevice(disk);
+        progress("device");
+        measure(new Evidence.Event(MeasuredStatement.PCR, Evidence.STATEMENT_EVENT, proof.statementDigest()), start);
+        Container container =
+                new Container(policy, proof.config(), proof.statement().upperLayer());
+        if (start.getIntegrity() == Integrity.INTEGRITY_OFF) {
+            runCommand(disk.node(), container, start, null);
+            return;
+        }
+        VerityDevice.Proved proved =
+                VerityDevice.Proved.of(disk.node(), proof.statement().verity());
+        runProved(proved, container, start);
+    }
+
+    private void startFromTars(Start start, GuestPolicy policy)
+            throws IOException, InterruptedException, RefusedException {
+        ManifestProof proof = ManifestProof.of(start, policy);
+        progress("manifest");
+        BlockDevice disk = disk(policy);
+        proof.checkDevice(disk);
+        progress("device");
+        LoopDevice.load(initdata.resolve("modules"));
+        VerityDevice.Proved proved = TarDevice.prove(proof, disk.node(), ContainerRoot.BASE.resolve("proof"));
+        progress("layers");
+        measure(new Evidence.Event(MeasuredStatement.PCR, Evidence.MANIFEST_EVENT, proof.manifestDigest()), start);
+        runProved(proved, new Container(policy, proof.config(), UpperLayer.MEMORY), start);
+    }
+
+    private BlockDevice disk(GuestPolicy policy) throws IOException, RefusedException {
+        BlockDevice disk = devices.disk(IMAGE_SERIAL);
+        ImageProof.checkOtherDisks(devices.disksBeside(disk), policy);
+        return disk;
+    }
+
+    /** What is to run, once it is proved. */
+    private record Container(GuestPolicy policy, ImageConfig config, UpperLayer upperLayer) {}
+
+    private void runProved(VerityDevice.Proved proved, Container container, Start start)
+            throws IOException, InterruptedException, RefusedException {
+        try (VerityDevice verity = VerityDevice.open(proved, container.policy.onCorruption())) {
             progress("verity");
-            VerityGeometry geometry = proof.statement().verity().geometry();
             if (start.getIntegrity() == Integrity.INTEGRITY_EAGER) {
-                readAll(verity, geometry);
+                readAll(verity);
                 progress("read");
             }
             try {
-                runCommand(verity.node(), proof, start, verity);
+                runCommand(verity.node(), container, start, verity);
             } catch (SystemCallException failure) {
-                throw asRefusalIfCorrupted(failure, verity, geometry);
+                throw asRefusalIfCorrupted(failure, verity);
             }
         }
     }
 
-    private static void readAll(VerityDevice verity, VerityGeometry geometry) throws IOException, RefusedException {
+    private static void readAll(VerityDevice verity) throws IOException, RefusedException {
         try {
             verity.readAll();
         } catch (IOException failure) {
-            throw asRefusalIfCorrupted(failure, verity, geometry);
+            throw asRefusalIfCorrupted(failure, verity);
         }
     }
 
     /** A failure that a corrupted block explains is a refusal that names the block. */
-    private static <E extends IOException> E asRefusalIfCorrupted(
-            E failure, VerityDevice verity, VerityGeometry geometry) throws IOException, RefusedException {
+    private static <E extends IOException> E asRefusalIfCorrupted(E failure, VerityDevice verity)
+            throws IOException, RefusedException {
         if (verity.corrupted()) {
             throw new RefusedException(
                     "data-block",
                     "blocks with the hashes that the statement's root hash proves",
-                    "corrupted blocks " + CorruptedBlocks.in(KernelMessages.readAll(), geometry));
+                    "corrupted blocks " + CorruptedBlocks.in(KernelMessages.readAll(), verity.geometry()));
         }
         return failure;
     }
 
-    private void runCommand(Path device, ImageProof proof, Start start, @Nullable VerityDevice verity)
+    private void measure(Evidence.Event event, Start start) throws IOException {
+        Optional<Evidence> evidence = Measurement.of(
+                event, devices.dev(), devices.sysfs(), start.getEvidenceNonce().toByteArray());
+        if (evidence.isPresent()) {
+            send(GuestMessage.newBuilder()
+                    .setEvidence(io.lamina.agent.protocol.Evidence.newBuilder()
+                            .setJson(ByteString.copyFrom(evidence.get().write()))));
+        }
+        progress("measured");
+    }
+
+    private void runCommand(Path device, Container container, Start start, @Nullable VerityDevice verity)
             throws IOException, InterruptedException, RefusedException {
-        Path root = ContainerRoot.mount(
-                ContainerRoot.BASE, device, proof.statement().upperLayer());
+        Path root =
+                ContainerRoot.mount(ContainerRoot.BASE, device, container.upperLayer, container.policy.mountOptions());
         progress("mounted");
-        Optional<Command> command = Command.of(proof.config().execution(), start.getCommandList());
+        Optional<Command> command = Command.of(container.config.execution(), start.getCommandList());
         Exited.Builder exited;
         try {
             exited = command.isPresent()
                     ? run(command.get(), root)
                     : cannotRun(STATUS_NOT_FOUND, "the image has neither Entrypoint nor Cmd, and the host names none");
         } catch (SystemCallException failure) {
+            if (verity != null && verity.corrupted()) {
+                throw asRefusalIfCorrupted(failure, verity);
+            }
             boolean notFound = failure.call().equals("posix_spawn")
                     && (failure.errno() == Errno.ENOENT || failure.errno() == Errno.ENOTDIR);
             exited = cannotRun(notFound ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN, failure.getMessage());
         } catch (CommandException failure) {
+            if (verity != null && verity.corrupted()) {
+                throw asRefusalIfCorrupted(new IOException(failure.getMessage(), failure), verity);
+            }
             exited = cannotRun(STATUS_CANNOT_RUN, failure.getMessage());
         }
         if (verity != null && verity.corrupted()) {
-            VerityGeometry geometry = proof.statement().verity().geometry();
-            exited.addAllCorruptedBlocks(CorruptedBlocks.in(KernelMessages.readAll(), geometry));
+            exited.addAllCorruptedBlocks(CorruptedBlocks.in(KernelMessages.readAll(), verity.geometry()));
             if (exited.getFailure().isEmpty()) {
                 exited.setFailure("dm-verity found corrupted blocks");
             }

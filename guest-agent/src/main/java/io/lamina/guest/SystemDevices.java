@@ -53,17 +53,38 @@ record SystemDevices(Path sysfs, Path dev) {
                 found.add(disk);
             }
         }
-        if (found.size() != 1) {
-            throw new RefusedException(
-                    "device-count",
-                    "one block device with the serial number " + serial,
-                    Integer.toString(found.size()));
+        if (found.isEmpty()) {
+            throw wrongCount(serial, 0);
         }
+        checkOnlyOne(serial, found);
         Path disk = found.getFirst();
         return new BlockDevice(
                 dev.resolve(disk.getFileName().toString()),
                 Math.multiplyExact(number(disk.resolve("size")), SECTOR_BYTES),
                 Math.toIntExact(number(disk.resolve("queue/logical_block_size"))));
+    }
+
+    private static void checkOnlyOne(String serial, List<Path> found) throws RefusedException {
+        if (found.size() != 1) {
+            throw wrongCount(serial, found.size());
+        }
+    }
+
+    private static RefusedException wrongCount(String serial, int count) {
+        return new RefusedException(
+                "device-count", "one block device with the serial number " + serial, Integer.toString(count));
+    }
+
+    /** Names of the real disks other than {@code disk}; what the kernel makes by itself, such as loop devices, is none. */
+    List<String> disksBeside(BlockDevice disk) throws IOException {
+        List<String> names = new ArrayList<>();
+        for (Path entry : entries(sysfs.resolve("block"))) {
+            if (Files.exists(entry.resolve("device"))
+                    && !dev.resolve(entry.getFileName()).equals(disk.node())) {
+                names.add(entry.getFileName().toString());
+            }
+        }
+        return names;
     }
 
     private static List<Path> entries(Path directory) throws IOException {

@@ -13,9 +13,14 @@ import io.lamina.agent.protocol.MessageChannel;
 import io.lamina.agent.protocol.Refused;
 import io.lamina.agent.protocol.Start;
 import io.lamina.images.oci.Digest;
+import io.lamina.images.statement.GuestPolicy;
+import io.lamina.images.statement.ImageRule;
 import io.lamina.images.statement.ImageStatement;
 import io.lamina.images.statement.SigningKey;
 import io.lamina.images.statement.StatementSigner;
+import io.lamina.images.statement.TrustPolicy;
+import io.lamina.images.statement.TrustedKey;
+import io.lamina.images.statement.TrustedKeys;
 import io.lamina.images.statement.UpperLayer;
 import io.lamina.images.statement.Validity;
 import io.lamina.images.verity.VerityGeometry;
@@ -28,6 +33,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -45,8 +51,8 @@ class SessionTest {
 
     @BeforeEach
     void aGuestWithOneKeyAndTheRightDevice() throws IOException {
-        Files.createDirectories(directory.resolve("guest/trust"));
-        trust("a.pem", KEY);
+        Files.createDirectories(directory.resolve("guest"));
+        policy(GuestPolicy.standard(trusting(1, KEY)));
         disk = Files.createDirectories(directory.resolve("sys/block/vdb"));
         Files.writeString(disk.resolve("serial"), "lamina-image\n");
         Files.writeString(disk.resolve("size"), statement().verity().deviceSizeBytes() / 512 + "\n");
@@ -62,17 +68,31 @@ class SessionTest {
     }
 
     @Test
-    void aGuestWithoutKeysRefusesEverything() throws Exception {
-        Files.delete(directory.resolve("guest/trust/a.pem"));
-        assertEquals("trusted-keys", refused(start(signed())).getCheck());
+    void aGuestWithoutAPolicyRefusesEverything() throws Exception {
+        Files.delete(directory.resolve("guest/policy.json"));
+        assertEquals("policy", refused(start(signed())).getCheck());
     }
 
     @Test
     void thePolicysThresholdIsThatOfTheGuest() throws Exception {
-        policy("{\"threshold\": 2}");
-        assertEquals("trusted-keys", refused(start(signed())).getCheck());
-        trust("b.pem", SigningKey.generateEd25519());
+        policy(GuestPolicy.standard(trusting(2, KEY, SigningKey.generateEd25519())));
         assertEquals("statement-signature", refused(start(signed())).getCheck());
+    }
+
+    @Test
+    void theConfidentialProfileAllowsNoOtherCommandAndNoOtherDisk() throws Exception {
+        GuestPolicy confidential = new GuestPolicy(
+                trusting(1, KEY), GuestPolicy.Profile.CONFIDENTIAL, Set.of(), GuestPolicy.OnCorruption.ERROR, Set.of());
+        policy(confidential);
+        Start other = start(signed()).toBuilder()
+                .addCommand(ByteString.copyFromUtf8("sh"))
+                .build();
+        assertEquals("command", refused(other).getCheck());
+        Files.createDirectories(directory.resolve("sys/block/vda/device"));
+        assertEquals("other-devices", refused(start(signed())).getCheck());
+        assertEquals("vda", refused(start(signed())).getFound());
+        policy(confidential.allowing(GuestPolicy.Permission.COMMAND));
+        assertEquals("other-devices", refused(other).getCheck());
     }
 
     @Test
@@ -118,11 +138,16 @@ class SessionTest {
     }
 
     @Test
-    void aPolicyThatIsNotUnderstoodStopsTheGuest() throws Exception {
-        for (String policy :
-                List.of("{\"onlyImages\": []}", "{\"threshold\": 0}", "[]", "{\"allowIntegrityOff\": 1}")) {
-            policy(policy);
-            assertThrows(IOException.class, () -> talk(hello(1), startMessage(start(signed()))), policy);
+    void aPolicyThatIsNotUnderstoodRefusesEverything() throws Exception {
+        String trust = "\"trust\":" + new String(trusting(1, KEY).write(), StandardCharsets.UTF_8);
+        for (String policy : List.of(
+                "[]",
+                "{\"version\":1}",
+                "{\"version\":2," + trust + "}",
+                "{\"version\":1," + trust + ",\"onlyImages\":[]}",
+                "{\"version\":1," + trust + ",\"allow\":[\"everything\"]}")) {
+            Files.writeString(directory.resolve("guest/policy.json"), policy);
+            assertEquals("policy", refused(start(signed())).getCheck(), policy);
         }
     }
 
@@ -140,8 +165,16 @@ class SessionTest {
         assertEquals(
                 "1 /dev/vdb /dev/vdb 4096 4096 256 256 sha256 "
                         + Digest.ofContent(CONFIG).hex() + " " + "0".repeat(64),
-                VerityDevice.target(Path.of("/dev/vdb"), table).parameters());
-        assertEquals(2048, VerityDevice.target(Path.of("/dev/vdb"), table).lengthSectors());
+                VerityDevice.target(VerityDevice.Proved.of(Path.of("/dev/vdb"), table), GuestPolicy.OnCorruption.ERROR)
+                        .parameters());
+        assertTrue(
+                VerityDevice.target(VerityDevice.Proved.of(Path.of("/dev/vdb"), table), GuestPolicy.OnCorruption.PANIC)
+                        .parameters()
+                        .endsWith(" 1 panic_on_corruption"));
+        assertEquals(
+                2048,
+                VerityDevice.target(VerityDevice.Proved.of(Path.of("/dev/vdb"), table), GuestPolicy.OnCorruption.ERROR)
+                        .lengthSectors());
     }
 
     private Refused refused(Start start) throws Exception {
@@ -173,14 +206,17 @@ class SessionTest {
         return received;
     }
 
-    private void trust(String name, SigningKey key) throws IOException {
-        Files.write(
-                directory.resolve("guest/trust").resolve(name),
-                key.publicKey().orElseThrow().pem());
+    private static TrustPolicy trusting(int threshold, SigningKey... keys) {
+        List<TrustedKey> trusted = new ArrayList<>();
+        for (SigningKey key : keys) {
+            trusted.add(key.publicKey().orElseThrow());
+        }
+        return new TrustPolicy(
+                new TrustedKeys(trusted), threshold, TrustPolicy.Revocations.NONE, List.of(ImageRule.ANY));
     }
 
-    private void policy(String json) throws IOException {
-        Files.writeString(directory.resolve("guest/policy.json"), json);
+    private void policy(GuestPolicy policy) throws IOException {
+        Files.write(directory.resolve("guest/policy.json"), policy.write());
     }
 
     private static HostMessage hello(int version) {

@@ -2,9 +2,10 @@ package io.lamina.linux;
 
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
+import java.util.List;
 
 /**
- * Devices of device-mapper with a table of one target
+ * Devices of device-mapper
  * (https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/dm-ioctl.h). One thread uses an instance.
  */
 public final class DeviceMapper implements AutoCloseable {
@@ -31,10 +32,10 @@ public final class DeviceMapper implements AutoCloseable {
     }
 
     /**
-     * A table's only line.
+     * A line of a table.
      *
      * @param type the target's name, such as {@code verity}
-     * @param lengthSectors size of the device in sectors of {@link #SECTOR_BYTES}
+     * @param lengthSectors its length in sectors of {@link #SECTOR_BYTES}
      * @param parameters what the target takes, as {@code dmsetup} writes it
      */
     public record Target(String type, long lengthSectors, String parameters) {}
@@ -49,16 +50,16 @@ public final class DeviceMapper implements AutoCloseable {
     }
 
     /**
-     * Makes the read-only device {@code name} and starts it. Nothing remains of it if that fails.
+     * Makes the read-only device {@code name} of targets that follow each other and starts it. Nothing remains of it if that fails.
      *
      * @return its node in {@code /dev}, which devtmpfs makes
      */
-    public Path createReadOnly(String name, Target target) throws SystemCallException {
+    public Path createReadOnly(String name, List<Target> targets) throws SystemCallException {
         try (Arena arena = Arena.ofConfined()) {
             DmIoctl created = DmIoctl.of(arena, name, 0, 0);
             call(DM_DEV_CREATE, "DM_DEV_CREATE", name, created);
             try {
-                call(DM_TABLE_LOAD, "DM_TABLE_LOAD", name, DmIoctl.of(arena, name, DmIoctl.READ_ONLY, target));
+                call(DM_TABLE_LOAD, "DM_TABLE_LOAD", name, DmIoctl.of(arena, name, DmIoctl.READ_ONLY, targets));
                 // Without its flag, this call resumes the device, which puts the table into use.
                 call(DM_DEV_SUSPEND, "DM_DEV_SUSPEND", name, DmIoctl.of(arena, name, 0, 0));
             } catch (SystemCallException failure) {

@@ -4,10 +4,11 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 
 /**
- * The argument of device-mapper's calls: {@code struct dm_ioctl}, behind which one {@code struct dm_target_spec} and its
- * text can lie (https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/dm-ioctl.h). Fields are in the byte order
+ * The argument of device-mapper's calls: {@code struct dm_ioctl}, behind which {@code struct dm_target_spec}s and their
+ * texts can lie (https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/dm-ioctl.h). Fields are in the byte order
  * of the machine.
  *
  * <pre>
@@ -32,9 +33,13 @@ final class DmIoctl {
     private static final int FLAGS = 28;
     private static final int DEV = 40;
     private static final int NAME = 48;
-    private static final int SECTOR_START = HEADER_BYTES;
-    private static final int LENGTH = HEADER_BYTES + 8;
-    private static final int TARGET_TYPE = HEADER_BYTES + 24;
+
+    // Within struct dm_target_spec.
+    private static final int SECTOR_START = 0;
+    private static final int LENGTH = 8;
+    private static final int NEXT = 20;
+    private static final int TARGET_TYPE = 24;
+
     private static final int TEXT = HEADER_BYTES + TARGET_SPEC_BYTES;
 
     /** The interface's major version; the kernel checks it and writes its own numbers. */
@@ -60,17 +65,31 @@ final class DmIoctl {
         return argument;
     }
 
-    /** An argument that carries a table of the one target {@code target}. */
-    static DmIoctl of(SegmentAllocator allocator, String name, int flags, DeviceMapper.Target target) {
-        int textBytes = target.parameters().getBytes(StandardCharsets.US_ASCII).length + 1;
-        int specBytes = TARGET_SPEC_BYTES + Math.ceilDiv(textBytes, TARGET_ALIGNMENT_BYTES) * TARGET_ALIGNMENT_BYTES;
-        DmIoctl argument = of(allocator, name, flags, specBytes);
-        argument.bytes.set(ValueLayout.JAVA_INT, TARGET_COUNT, 1);
-        argument.bytes.set(ValueLayout.JAVA_LONG, SECTOR_START, 0);
-        argument.bytes.set(ValueLayout.JAVA_LONG, LENGTH, target.lengthSectors());
-        argument.put(TARGET_TYPE, TARGET_TYPE_BYTES, target.type());
-        argument.put(TEXT, textBytes, target.parameters());
+    /** An argument that carries a table of {@code targets}, which follow each other without a gap. */
+    static DmIoctl of(SegmentAllocator allocator, String name, int flags, List<DeviceMapper.Target> targets) {
+        int bytes = targets.stream().mapToInt(DmIoctl::specBytes).sum();
+        DmIoctl argument = of(allocator, name, flags, bytes);
+        argument.bytes.set(ValueLayout.JAVA_INT, TARGET_COUNT, targets.size());
+        int at = HEADER_BYTES;
+        long sector = 0;
+        for (DeviceMapper.Target target : targets) {
+            argument.bytes.set(ValueLayout.JAVA_LONG, at + SECTOR_START, sector);
+            argument.bytes.set(ValueLayout.JAVA_LONG, at + LENGTH, target.lengthSectors());
+            argument.bytes.set(ValueLayout.JAVA_INT, at + NEXT, specBytes(target));
+            argument.put(at + TARGET_TYPE, TARGET_TYPE_BYTES, target.type());
+            argument.put(at + TARGET_SPEC_BYTES, textBytes(target), target.parameters());
+            sector += target.lengthSectors();
+            at += specBytes(target);
+        }
         return argument;
+    }
+
+    private static int textBytes(DeviceMapper.Target target) {
+        return target.parameters().getBytes(StandardCharsets.US_ASCII).length + 1;
+    }
+
+    private static int specBytes(DeviceMapper.Target target) {
+        return TARGET_SPEC_BYTES + Math.ceilDiv(textBytes(target), TARGET_ALIGNMENT_BYTES) * TARGET_ALIGNMENT_BYTES;
     }
 
     MemorySegment bytes() {

@@ -13,7 +13,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /** The {@code lamina} command of this checkout, run as a user runs it, with a home of its own. */
-final class LaminaCommand {
+public final class LaminaCommand {
     private static final Path ROOT = checkout();
 
     private final Path home;
@@ -29,6 +29,11 @@ final class LaminaCommand {
         public String toString() {
             return "status " + status + "\n--- stdout\n" + stdout + "--- stderr\n" + stderr;
         }
+    }
+
+    /** The checkout that these tests run in. */
+    public static Path root() {
+        return ROOT;
     }
 
     /** Where the command keeps things. */

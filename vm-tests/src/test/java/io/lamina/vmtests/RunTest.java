@@ -205,10 +205,7 @@ class RunTest {
     }
 
     private static void makeDemoImage() throws IOException, InterruptedException {
-        if (Files.notExists(LAYOUT)) {
-            Files.createDirectories(LAMINA.home());
-            LaminaCommand.tool(Path.of("../scripts/demo-image").toString(), LAYOUT.toString());
-        }
+        assertEquals(LAYOUT, DemoImage.in(LAMINA));
     }
 
     /** Where on the device {@link #MARK} lies, by the list of extents that a run has kept. */

@@ -2,6 +2,7 @@ package io.lamina.host.cli;
 
 import io.lamina.host.run.ImageRun;
 import io.lamina.images.CorruptImageException;
+import io.lamina.images.statement.StatementRefusedException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
@@ -24,7 +25,9 @@ final class Failures {
     }
 
     static int status(Throwable failure) {
-        return failure instanceof CorruptImageException ? ImageRun.STATUS_INTEGRITY : ImageRun.STATUS_LAMINA;
+        return failure instanceof CorruptImageException || failure instanceof StatementRefusedException
+                ? ImageRun.STATUS_INTEGRITY
+                : ImageRun.STATUS_LAMINA;
     }
 
     private static String words(Throwable failure) {
@@ -32,6 +35,7 @@ final class Failures {
             case NoSuchFileException missing -> missing.getFile() + ": no such file or directory";
             case AccessDeniedException denied -> denied.getFile() + ": permission denied";
             case FileAlreadyExistsException there -> there.getFile() + ": already exists";
+            case StatementRefusedException refused -> "refused at its check " + refused.getMessage();
             case UncheckedIOException wrapped -> words(Objects.requireNonNull(wrapped.getCause()));
             case IOException told -> Objects.requireNonNullElseGet(told.getMessage(), told::toString);
             // Anything else is a defect of ours: say what a report needs.

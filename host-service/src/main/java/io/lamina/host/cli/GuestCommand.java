@@ -17,7 +17,7 @@ import picocli.CommandLine.Option;
         name = "guest",
         description = "Builds what virtual machines boot: a stock Debian kernel, and an initramfs with the agent.",
         mixinStandardHelpOptions = true,
-        subcommands = GuestCommand.Build.class)
+        subcommands = {GuestCommand.Build.class, GuestMeasureCommand.class})
 final class GuestCommand {
     /** {@code lamina guest build}. */
     @Command(

@@ -19,6 +19,8 @@ import picocli.CommandLine.HelpCommand;
             DeviceCommand.class,
             ErofsCommand.class,
             GuestCommand.class,
+            StatementCommand.class,
+            VerifyEvidenceCommand.class,
             HelpCommand.class
         },
         footerHeading = "%nExit status:%n",

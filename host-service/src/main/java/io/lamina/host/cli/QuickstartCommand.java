@@ -5,13 +5,12 @@ import io.lamina.host.flatten.Steps;
 import io.lamina.host.run.ImageRun;
 import io.lamina.host.run.Installation;
 import io.lamina.host.run.RunOptions;
+import io.lamina.host.run.TrustOptions;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -41,9 +40,8 @@ final class QuickstartCommand implements Callable<Integer> {
                 List.of(),
                 Integrity.INTEGRITY_ROOT,
                 machine.size(),
-                Optional.empty(),
-                OptionalLong.empty(),
-                Optional.empty());
+                TrustOptions.DEVELOPMENT,
+                RunOptions.Diagnosis.NONE);
         int status = new ImageRun(installation, steps).run(options);
         steps.printTable();
         return status;

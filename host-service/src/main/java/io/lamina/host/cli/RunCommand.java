@@ -5,6 +5,7 @@ import io.lamina.host.flatten.Steps;
 import io.lamina.host.run.ImageRun;
 import io.lamina.host.run.Installation;
 import io.lamina.host.run.RunOptions;
+import io.lamina.host.run.TrustOptions;
 import io.lamina.images.oci.ImageReference;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -36,12 +37,14 @@ import picocli.CommandLine.Spec;
         footer = {
             "  lamina run oci:build/layout:latest -- /bin/sh -c 'id; uname -r'",
             "  lamina run --integrity=eager docker-archive:image.tar",
+            "  lamina run --statement s.json --trust a.pem,b.pem --threshold 2 oci:build/layout",
             "  lamina run --tamper 1024 oci:build/layout      # fails, naming block 0"
         })
 final class RunCommand implements Callable<Integer> {
     enum IntegrityMode {
         ROOT(Integrity.INTEGRITY_ROOT),
         EAGER(Integrity.INTEGRITY_EAGER),
+        DIFFID(Integrity.INTEGRITY_DIFFID),
         OFF(Integrity.INTEGRITY_OFF);
 
         private final Integrity integrity;
@@ -65,12 +68,32 @@ final class RunCommand implements Callable<Integer> {
             defaultValue = "root",
             description = {
                 "root: each block is checked when it is read (default). eager: all of them before the command starts. "
-                        + "off: none."
+                        + "diffid: the guest gets the layers' tars and makes metadata and hash tree itself, so that no "
+                        + "conversion need be trusted; it reads and hashes all of them before the start. off: none."
             })
     private IntegrityMode integrity = IntegrityMode.ROOT;
 
-    @Option(names = "--key", paramLabel = "FILE", description = "Sign the image statement with this PEM key.")
+    @Option(
+            names = "--key",
+            paramLabel = "FILE",
+            description = "Sign the image statement, which is made now, with this PEM key.")
     private @Nullable Path key;
+
+    @Option(
+            names = "--statement",
+            paramLabel = "FILE",
+            description = "Show the guest this signed statement instead of making one; see 'lamina statement'.")
+    private @Nullable Path statement;
+
+    @Mixin
+    private TrustedKeyOptions trusted = new TrustedKeyOptions();
+
+    @Option(
+            names = "--policy",
+            paramLabel = "FILE",
+            description =
+                    "Give the guest this policy, made by 'lamina statement policy', instead of --trust and --threshold.")
+    private @Nullable Path policy;
 
     @Option(
             names = "--tamper",
@@ -86,6 +109,9 @@ final class RunCommand implements Callable<Integer> {
 
     @Option(names = "--verbose", description = "Tell each step, and the times at the end, on standard error.")
     private boolean verbose;
+
+    @Mixin
+    private EvidenceArguments evidence = new EvidenceArguments();
 
     @Mixin
     private MachineOptions machine = new MachineOptions();
@@ -107,15 +133,33 @@ final class RunCommand implements Callable<Integer> {
                 command,
                 integrity.integrity,
                 machine.size(),
-                Optional.ofNullable(key),
-                tamperOffsetBytes == null ? OptionalLong.empty() : OptionalLong.of(tamperOffsetBytes),
-                Optional.ofNullable(keep));
+                trustOptions(),
+                new RunOptions.Diagnosis(
+                        tamperOffsetBytes == null ? OptionalLong.empty() : OptionalLong.of(tamperOffsetBytes),
+                        Optional.ofNullable(keep)));
         Steps steps = new Steps(System.err, verbose);
         int status = new ImageRun(Installation.current(), steps).run(options);
         if (verbose) {
             steps.printTable();
         }
         return status;
+    }
+
+    private TrustOptions trustOptions() {
+        if (key != null && statement != null) {
+            throw new ParameterException(
+                    spec.commandLine(), "--key signs a statement made now, --statement brings one");
+        }
+        if (policy != null && trusted.given()) {
+            throw new ParameterException(spec.commandLine(), "--policy has keys and threshold: leave --trust out");
+        }
+        return new TrustOptions(
+                Optional.ofNullable(key),
+                Optional.ofNullable(statement),
+                trusted.files(),
+                trusted.threshold(),
+                Optional.ofNullable(policy),
+                evidence.options());
     }
 
     private void checkReference() {

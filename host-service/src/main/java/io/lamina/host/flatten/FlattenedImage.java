@@ -5,8 +5,6 @@ import io.lamina.host.store.StoredBlob;
 import io.lamina.images.device.FlattenedDevice;
 import io.lamina.images.oci.StoredImage;
 import io.lamina.images.statement.ImageStatement;
-import io.lamina.images.statement.UpperLayer;
-import io.lamina.images.statement.Validity;
 import java.util.List;
 
 /**
@@ -18,14 +16,15 @@ import java.util.List;
  */
 public record FlattenedImage(FlattenedDevice device, FsmetaFile fsmeta, List<StoredBlob> layers)
         implements AutoCloseable {
-    /** What a guest may be told of this device as that of {@code image}. */
-    public ImageStatement statement(String reference, StoredImage image) {
+    /** What a guest may be told of this device as that of {@code image}, on these terms. */
+    public ImageStatement statement(ImageStatement.Terms terms, StoredImage image) {
         List<ImageStatement.Layer> named = layers.stream()
                 .map(blob -> new ImageStatement.Layer(
                         blob.diffId(), blob.blocks(), blob.hashes().rootHash()))
                 .toList();
         return new ImageStatement(
-                new ImageStatement.Image(reference, image.manifestDigest(), image.configDigest(), 0),
+                new ImageStatement.Image(
+                        terms.reference(), image.manifestDigest(), image.configDigest(), terms.version()),
                 new ImageStatement.Contents(
                         BlobStore.FORMAT_VERSION,
                         new ImageStatement.Fsmeta(
@@ -33,8 +32,8 @@ public record FlattenedImage(FlattenedDevice device, FsmetaFile fsmeta, List<Sto
                         named),
                 new ImageStatement.VerityTable(
                         device.geometry(), device.dataBlocks(), device.hashStartBlock(), device.rootHash()),
-                UpperLayer.MEMORY,
-                Validity.ALWAYS);
+                terms.upperLayer(),
+                terms.validity());
     }
 
     @Override

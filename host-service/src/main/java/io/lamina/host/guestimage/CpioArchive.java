@@ -13,12 +13,12 @@ import java.nio.file.Path;
  * times are 0, inode numbers count from 1, so that equal entries give equal bytes. Parents have to come before what lies
  * in them.
  */
-final class CpioArchive implements AutoCloseable {
+public final class CpioArchive implements AutoCloseable {
     /** Permission bits of a program. */
-    static final int EXECUTABLE = 0755;
+    public static final int EXECUTABLE = 0755;
 
     /** Permission bits of other files. */
-    static final int PLAIN = 0644;
+    public static final int PLAIN = 0644;
 
     private static final String MAGIC = "070701";
     private static final int HEADER_BYTES = 110;
@@ -34,27 +34,33 @@ final class CpioArchive implements AutoCloseable {
     private int inode;
 
     /** An archive into {@code out}, which {@link #close} finishes and closes. */
-    CpioArchive(OutputStream out) {
+    public CpioArchive(OutputStream out) {
         this.out = out;
     }
 
-    /** @param path without a leading slash */
-    void directory(String path) throws IOException {
+    /**
+     * Adds a directory.
+     *
+     * @param path without a leading slash
+     */
+    public void directory(String path) throws IOException {
         header(path, S_IFDIR | EXECUTABLE, 2, 0);
     }
 
     /**
+     * Adds a file.
+     *
      * @param path without a leading slash
      * @param permissions {@link #EXECUTABLE} or {@link #PLAIN}
      */
-    void file(String path, int permissions, byte[] content) throws IOException {
+    public void file(String path, int permissions, byte[] content) throws IOException {
         header(path, S_IFREG | permissions, 1, content.length);
         out.write(content);
         pad(content.length);
     }
 
     /** As {@link #file(String, int, byte[])}, with the content of {@code source}, which must not change meanwhile. */
-    void file(String path, int permissions, Path source) throws IOException {
+    public void file(String path, int permissions, Path source) throws IOException {
         long size = Files.size(source);
         header(path, S_IFREG | permissions, 1, size);
         long copied = Files.copy(source, out);
@@ -64,7 +70,8 @@ final class CpioArchive implements AutoCloseable {
         pad(size);
     }
 
-    void symbolicLink(String path, String target) throws IOException {
+    /** Adds a link at {@code path}, without a leading slash, to {@code target}. */
+    public void symbolicLink(String path, String target) throws IOException {
         byte[] content = target.getBytes(StandardCharsets.UTF_8);
         header(path, S_IFLNK | 0777, 1, content.length);
         out.write(content);

@@ -20,7 +20,7 @@ import java.util.stream.Stream;
 /** Puts a {@link GuestImage} together in a scratch directory, which is gone afterwards. */
 final class GuestImageBuilder {
     /** What the agent needs that Debian's cloud kernel has as modules. */
-    private static final List<String> MODULES = List.of("virtio_blk", "erofs", "dm_verity", "overlay");
+    private static final List<String> MODULES = List.of("virtio_blk", "erofs", "dm_verity", "overlay", "loop");
 
     /**
      * What Java runtimes are linked with: glibc, and with Debian's own JDK what else {@link DebianRelease} names a package

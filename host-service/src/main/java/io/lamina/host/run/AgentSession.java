@@ -6,7 +6,6 @@ import io.lamina.agent.protocol.GuestHello;
 import io.lamina.agent.protocol.GuestMessage;
 import io.lamina.agent.protocol.HostHello;
 import io.lamina.agent.protocol.HostMessage;
-import io.lamina.agent.protocol.Integrity;
 import io.lamina.agent.protocol.MessageChannel;
 import io.lamina.agent.protocol.Output;
 import io.lamina.agent.protocol.PowerOff;
@@ -18,7 +17,6 @@ import io.lamina.linux.OwnedFd;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.util.List;
-import java.util.function.Consumer;
 
 /** The host's side of one talk with a guest agent, whose every message is taken as hostile. */
 final class AgentSession implements AutoCloseable {
@@ -63,14 +61,13 @@ final class AgentSession implements AutoCloseable {
         return hello;
     }
 
-    /** What the agent is asked: to prove an image and to run a command in it. */
-    static Start request(byte[] envelope, byte[] config, Integrity integrity, List<String> command) {
-        Start.Builder start = Start.newBuilder()
-                .setStatementEnvelope(ByteString.copyFrom(envelope))
-                .setImageConfig(ByteString.copyFrom(config))
-                .setIntegrity(integrity);
-        command.forEach(argument -> start.addCommand(ByteString.copyFromUtf8(argument)));
-        return start.build();
+    /** What the agent is asked: to run a command in an image, whose proof the caller adds. */
+    static Start.Builder request(byte[] config, RunOptions options) {
+        Start.Builder start =
+                Start.newBuilder().setImageConfig(ByteString.copyFrom(config)).setIntegrity(options.integrity());
+        options.trust().evidence().ifPresent(asked -> start.setEvidenceNonce(ByteString.copyFrom(asked.nonceBytes())));
+        options.command().forEach(argument -> start.addCommand(ByteString.copyFromUtf8(argument)));
+        return start;
     }
 
     /** Asks. */
@@ -78,15 +75,24 @@ final class AgentSession implements AutoCloseable {
         channel.send(HostMessage.newBuilder().setStart(request).build());
     }
 
+    /** What a guest tells beside its output. */
+    interface Listener {
+        /** A step is done. */
+        void progress(Progress progress);
+
+        /** The machine's TPM has said this, for a verifier to judge. */
+        void evidence(byte[] json) throws IOException;
+    }
+
     /** Passes on what the guest says until it ends the run. */
-    Ending follow(PrintStream stdout, PrintStream stderr, Consumer<Progress> progress) throws IOException {
+    Ending follow(PrintStream stdout, PrintStream stderr, Listener listener) throws IOException {
         while (true) {
             GuestMessage message = channel.receive().orElse(null);
             if (message == null) {
                 return new Ending.Lost("the machine ended before the command did");
             }
             switch (message.getMessageCase()) {
-                case PROGRESS -> progress.accept(message.getProgress());
+                case PROGRESS -> listener.progress(message.getProgress());
                 case STARTED -> {}
                 case OUTPUT -> pass(message.getOutput(), stdout, stderr);
                 case REFUSED -> {
@@ -103,6 +109,8 @@ final class AgentSession implements AutoCloseable {
                             printable(exited.getFailure()),
                             List.copyOf(exited.getCorruptedBlocksList()));
                 }
+                case EVIDENCE ->
+                    listener.evidence(message.getEvidence().getJson().toByteArray());
                 case HELLO, MESSAGE_NOT_SET ->
                     throw new IOException("the agent sent " + message.getMessageCase() + " in the middle of a run");
             }

@@ -2,7 +2,6 @@ package io.lamina.host.run;
 
 import io.lamina.host.flatten.MemoryFiles;
 import io.lamina.images.device.Extent;
-import io.lamina.images.device.FlattenedDevice;
 import io.lamina.linux.DataFile;
 import io.lamina.linux.OwnedFd;
 import io.lamina.linux.Pidfd;
@@ -27,7 +26,6 @@ final class DataPlaneProcess implements AutoCloseable {
     static final String SERIAL = "lamina-image";
 
     private static final int CONTROL_FD = 3;
-    private static final int BLOCK_SIZE_BYTES = 4096;
 
     private final Pidfd process;
     private final DataPlaneClient client;
@@ -64,11 +62,16 @@ final class DataPlaneProcess implements AutoCloseable {
         return process.pid();
     }
 
-    /** Serves {@code device}; answers the socket that the machine's side of it is to get. */
-    OwnedFd serve(FlattenedDevice device) throws IOException {
+    /**
+     * Serves a device; answers the socket that the machine's side of it is to get.
+     *
+     * @param extents the device, from byte 0 on without a gap
+     * @param blockSizeBytes its logical blocks: no larger than those of a file system on it
+     */
+    OwnedFd serve(List<Extent> extents, int blockSizeBytes) throws IOException {
         Map<Path, Integer> files = new HashMap<>();
         List<DeviceSpec.Run> runs = new ArrayList<>();
-        for (Extent extent : device.extents()) {
+        for (Extent extent : extents) {
             switch (extent) {
                 case Extent.FileExtent file -> {
                     Integer id = files.get(file.file());
@@ -87,7 +90,8 @@ final class DataPlaneProcess implements AutoCloseable {
         }
         UnixSocket.Pair pair = UnixSocket.pair();
         try (OwnedFd ours = pair.first()) {
-            client.serveConnected(new DeviceSpec(device.sizeBytes(), BLOCK_SIZE_BYTES, SERIAL, 1, false, runs), ours);
+            long sizeBytes = extents.getLast().endByte();
+            client.serveConnected(new DeviceSpec(sizeBytes, blockSizeBytes, SERIAL, 1, false, runs), ours);
             return pair.second();
         } catch (IOException failure) {
             pair.close();

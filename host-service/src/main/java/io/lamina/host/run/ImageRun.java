@@ -1,5 +1,6 @@
 package io.lamina.host.run;
 
+import com.google.protobuf.ByteString;
 import io.lamina.agent.protocol.GuestHello;
 import io.lamina.agent.protocol.Integrity;
 import io.lamina.agent.protocol.Progress;
@@ -11,20 +12,27 @@ import io.lamina.host.flatten.Steps;
 import io.lamina.host.guestimage.GuestImage;
 import io.lamina.host.guestimage.GuestImages;
 import io.lamina.host.guestimage.Initdata;
+import io.lamina.host.guestimage.UnifiedKernel;
 import io.lamina.host.store.BlobStore;
+import io.lamina.images.device.Extent;
 import io.lamina.images.device.FlattenedDevice;
+import io.lamina.images.layer.IndexedLayer;
+import io.lamina.images.oci.Digest;
 import io.lamina.images.oci.ImageReference;
 import io.lamina.images.oci.StoredImage;
-import io.lamina.images.statement.StatementSigner;
+import io.lamina.images.statement.GuestPolicy;
 import io.lamina.linux.OwnedFd;
 import io.lamina.linux.UnixSocket;
 import io.lamina.shim.qemu.QemuMachine;
 import io.lamina.shim.qemu.QemuMachine.Accelerator;
 import io.lamina.vhostuser.server.DataPlaneClient;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 
 /** One run: prepares the image, serves it, boots a machine, follows the agent, and cleans up. */
@@ -41,7 +49,7 @@ public final class ImageRun {
     private static final Path QEMU = Path.of("/usr/bin/qemu-system-x86_64");
     private static final int IMAGE_FD = 10;
     private static final int AGENT_FD = 11;
-    private static final int INITRAMFS_FD = 12;
+    private static final int BOOT_FD = 12;
 
     private final Installation installation;
     private final Steps steps;
@@ -64,42 +72,96 @@ public final class ImageRun {
                         + (image.sizes().compressedBytes() >> 20) + " MiB");
         StoredImage image = steps.step(
                 "manifest", () -> ImageReference.parse(options.image()).open(), ImageRun::describe);
-        SigningKeys signer = SigningKeys.find(options.key(), installation.home());
+        ShownTrust trust = ShownTrust.of(options.trust(), installation.home());
+        steps.say(trust.caution());
+        KeptParts kept = KeptParts.in(options.diagnosis().keep());
+        if (options.integrity() == Integrity.INTEGRITY_DIFFID) {
+            return runFromTars(image, trust, options, guest, kept);
+        }
         BlobStore store = BlobStore.open(installation.home().resolve("store"));
         try (FlattenedImage flattened = new ImagePreparation(store, steps).flatten(image)) {
             byte[] envelope = steps.step(
                     "statement",
-                    () -> StatementSigner.sign(flattened.statement(options.image(), image), List.of(signer.key())),
-                    made -> made.length + " bytes, signed with " + signer.name());
-            if (!signer.ofTheUser()) {
-                steps.say("the development key protects from corruption, not from this host; --key takes one of yours");
-            }
-            FlattenedDevice device = tampered(flattened.device(), options.tamperOffsetBytes());
-            KeptParts kept = KeptParts.in(options.keep());
+                    () -> trust.envelope(flattened, image, options.image()),
+                    made -> made.length + " bytes, " + trust.origin());
+            FlattenedDevice device =
+                    tampered(flattened.device(), options.diagnosis().tamperOffsetBytes());
             kept.image(flattened, device, envelope);
-            Start request = AgentSession.request(envelope, image.configBytes(), options.integrity(), options.command());
-            return serve(device, request, new Boot(guest, options.machine(), initramfs(guest, signer, options)), kept);
+            Start request = AgentSession.request(image.configBytes(), options)
+                    .setStatementEnvelope(ByteString.copyFrom(envelope))
+                    .build();
+            Boot boot = boot(guest, policy(trust, options), options);
+            return serve(new Served(device.extents(), device.geometry().dataBlockSizeBytes()), request, boot, kept);
         }
     }
 
-    /** What the machine boots. */
-    private record Boot(GuestImage guest, RunOptions.Machine size, OwnedFd initramfs) implements AutoCloseable {
+    /** Without a conversion: the guest gets the tars and does all by itself. */
+    private int runFromTars(StoredImage image, ShownTrust trust, RunOptions options, GuestImage guest, KeptParts kept)
+            throws IOException, InterruptedException {
+        if (options.diagnosis().tamperOffsetBytes().isPresent()
+                || options.trust().statement().isPresent()) {
+            throw new IOException("--integrity=diffid has no statement, and nothing that --tamper knows");
+        }
+        if (image.manifestBytes().length == 0) {
+            throw new IOException(
+                    "--integrity=diffid needs an image with a manifest; a docker-archive has none: skopeo copy makes a layout");
+        }
+        try (TarDisk disk = steps.step(
+                "layers",
+                () -> TarDisk.of(image),
+                made -> made.tarLengthsBytes().size() + " tars, as they are")) {
+            Start request = AgentSession.request(image.configBytes(), options)
+                    .setManifest(ByteString.copyFrom(image.manifestBytes()))
+                    .addAllTarLengths(disk.tarLengthsBytes())
+                    .build();
+            Boot boot = boot(guest, trust.manifestPolicy(image), options);
+            return serve(new Served(disk.extents(), IndexedLayer.BLOCK_SIZE_BYTES), request, boot, kept);
+        }
+    }
+
+    private Boot boot(GuestImage guest, GuestPolicy policy, RunOptions options)
+            throws IOException, InterruptedException {
+        byte[] initdata = steps.step(
+                "initdata", () -> Initdata.of(policy), made -> made.length + " bytes, " + Digest.ofContent(made));
+        Optional<EvidenceOptions> evidence = options.trust().evidence();
+        OwnedFd booted = evidence.isPresent()
+                ? MemoryFiles.of(
+                        "kernel",
+                        ByteBuffer.wrap(UnifiedKernel.of(guest, initdata)
+                                .program(evidence.get().stub())))
+                : MemoryFiles.joined("initramfs", guest.initramfs(), initdata);
+        return new Boot(guest, options.machine(), booted, evidence);
+    }
+
+    /** The bytes of the machine's disk. */
+    private record Served(List<Extent> extents, int blockSizeBytes) {}
+
+    /** What the machine boots: the guest's kernel with this run's initramfs, or both in one. */
+    private record Boot(GuestImage guest, RunOptions.Machine size, OwnedFd file, Optional<EvidenceOptions> evidence)
+            implements AutoCloseable {
+        QemuMachine.Kernel kernel() {
+            String path = "/dev/fd/" + BOOT_FD;
+            return evidence.isPresent()
+                    ? new QemuMachine.Kernel(path, "", "")
+                    : new QemuMachine.Kernel(guest.kernel().toString(), path, GuestImage.KERNEL_ARGUMENTS);
+        }
+
         @Override
         public void close() {
-            initramfs.close();
+            file.close();
         }
     }
 
-    private int serve(FlattenedDevice device, Start request, Boot boot, KeptParts kept)
-            throws IOException, InterruptedException {
+    private int serve(Served disk, Start request, Boot boot, KeptParts kept) throws IOException, InterruptedException {
         Accelerator accelerator = new AcceleratorProbe(QEMU, installation.home()).choose(boot.guest.kernel());
         QemuMachine machine = new QemuMachine(
                 accelerator,
                 new QemuMachine.Size(boot.size.memoryMiB(), boot.size.cpus()),
-                new QemuMachine.Kernel(
-                        boot.guest.kernel().toString(), "/dev/fd/" + INITRAMFS_FD, GuestImage.KERNEL_ARGUMENTS),
+                boot.kernel(),
                 IMAGE_FD,
-                AGENT_FD);
+                AGENT_FD,
+                boot.evidence.map(asked -> new QemuMachine.Measured(
+                        asked.firmware().toString(), asked.tpm().toString())));
         kept.machine(QEMU, machine);
         UnixSocket.Pair agent = UnixSocket.pair();
         try (boot;
@@ -107,16 +169,14 @@ public final class ImageRun {
                 DataPlaneProcess dataPlane = DataPlaneProcess.start(new DataPlaneTrouble(steps))) {
             OwnedFd image = steps.step(
                     "data plane",
-                    () -> dataPlane.serve(device),
-                    socket -> "process " + dataPlane.pid() + " serves " + (device.sizeBytes() >> 20) + " MiB in "
-                            + device.extents().size() + " extents");
+                    () -> dataPlane.serve(disk.extents, disk.blockSizeBytes),
+                    socket -> "process " + dataPlane.pid() + " serves "
+                            + (disk.extents.getLast().endByte() >> 20) + " MiB in " + disk.extents.size() + " extents");
             long startedNanos = System.nanoTime();
             try (VirtualMachine running = VirtualMachine.start(
-                    QEMU,
-                    machine,
-                    Map.of(IMAGE_FD, image, AGENT_FD, agent.second(), INITRAMFS_FD, boot.initramfs.duplicate()))) {
+                    QEMU, machine, Map.of(IMAGE_FD, image, AGENT_FD, agent.second(), BOOT_FD, boot.file.duplicate()))) {
                 try {
-                    return follow(session, request, accelerator, startedNanos, running);
+                    return follow(session, request, boot.evidence, new Started(accelerator, startedNanos), running);
                 } finally {
                     kept.console(running.consoleTail());
                 }
@@ -124,8 +184,15 @@ public final class ImageRun {
         }
     }
 
+    /** When and how a machine was started. */
+    private record Started(Accelerator accelerator, long atNanos) {}
+
     private int follow(
-            AgentSession session, Start request, Accelerator accelerator, long startedNanos, VirtualMachine running)
+            AgentSession session,
+            Start request,
+            Optional<EvidenceOptions> evidence,
+            Started started,
+            VirtualMachine running)
             throws IOException, InterruptedException {
         GuestHello hello;
         try {
@@ -135,11 +202,11 @@ public final class ImageRun {
         }
         steps.done(
                 "boot",
-                "Linux " + AgentSession.printable(hello.getKernelRelease()) + " under " + accelerator,
-                System.nanoTime() - startedNanos);
+                "Linux " + AgentSession.printable(hello.getKernelRelease()) + " under " + started.accelerator,
+                System.nanoTime() - started.atNanos);
         session.start(request);
-        GuestSteps guestSteps = new GuestSteps(steps, hello.getAgentStartedNs());
-        AgentSession.Ending ending = session.follow(System.out, System.err, guestSteps::done);
+        GuestSteps guestSteps = new GuestSteps(steps, hello.getAgentStartedNs(), evidence);
+        AgentSession.Ending ending = session.follow(System.out, System.err, guestSteps);
         return switch (ending) {
             case AgentSession.Ending.Ended(int status, String failure, List<Long> corrupted) -> {
                 session.powerOff();
@@ -174,10 +241,12 @@ public final class ImageRun {
         };
     }
 
-    /** The guest image and, behind it, whom this guest trusts: a memory file, as all that a run makes. */
-    private static OwnedFd initramfs(GuestImage guest, SigningKeys signer, RunOptions options) throws IOException {
-        byte[] initdata = Initdata.of(List.of(signer.publicPem()), 1, options.integrity() == Integrity.INTEGRITY_OFF);
-        return MemoryFiles.joined("initramfs", guest.initramfs(), initdata);
+    /** A host that asks for no integrity and writes the policy itself lets the guest allow it; another's policy decides. */
+    private static GuestPolicy policy(ShownTrust trust, RunOptions options) {
+        return options.integrity() == Integrity.INTEGRITY_OFF
+                        && options.trust().policy().isEmpty()
+                ? trust.policy().allowing(GuestPolicy.Permission.INTEGRITY_OFF)
+                : trust.policy();
     }
 
     private static FlattenedDevice tampered(FlattenedDevice device, OptionalLong offsetBytes) throws IOException {
@@ -195,22 +264,32 @@ public final class ImageRun {
         return image.manifestDigest() + ", " + image.layers().size() + " layers";
     }
 
-    /** The guest's own steps, each with the time since the one before. */
-    private static final class GuestSteps {
+    /** The guest's own steps, each with the time since the one before, and its evidence. */
+    private static final class GuestSteps implements AgentSession.Listener {
         private final Steps steps;
+        private final Optional<EvidenceOptions> asked;
         private long lastNs;
 
-        GuestSteps(Steps steps, long agentStartedNs) {
+        GuestSteps(Steps steps, long agentStartedNs, Optional<EvidenceOptions> asked) {
             this.steps = steps;
+            this.asked = asked;
             this.lastNs = agentStartedNs;
         }
 
-        void done(Progress progress) {
+        @Override
+        public void progress(Progress progress) {
             steps.done(
                     "guest: " + AgentSession.printable(progress.getStep()),
                     "at " + progress.getAtNs() / 1_000_000 + " ms after the kernel's start",
                     progress.getAtNs() - lastNs);
             lastNs = progress.getAtNs();
+        }
+
+        @Override
+        public void evidence(byte[] json) throws IOException {
+            if (asked.isPresent()) {
+                Files.write(asked.get().evidence(), json);
+            }
         }
     }
 

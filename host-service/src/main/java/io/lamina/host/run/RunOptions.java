@@ -13,18 +13,16 @@ import java.util.OptionalLong;
  * @param command replaces the image's own when not empty
  * @param integrity when the guest checks the device
  * @param machine memory and processors
- * @param key PEM file of the key that signs the statement; empty: the development key
- * @param tamperOffsetBytes the byte of the device to flip on its way to the guest
- * @param keep a directory to leave the run's parts in, for a look at them afterwards
+ * @param trust which statement is shown to the guest, and whom it trusts
+ * @param diagnosis what is done for a look at the run
  */
 public record RunOptions(
         String image,
         List<String> command,
         Integrity integrity,
         Machine machine,
-        Optional<Path> key,
-        OptionalLong tamperOffsetBytes,
-        Optional<Path> keep) {
+        TrustOptions trust,
+        Diagnosis diagnosis) {
     /**
      * The size of a machine.
      *
@@ -32,4 +30,15 @@ public record RunOptions(
      * @param cpus virtual processors
      */
     public record Machine(int memoryMiB, int cpus) {}
+
+    /**
+     * For a look at a run.
+     *
+     * @param tamperOffsetBytes the byte of the device to flip on its way to the guest
+     * @param keep a directory to leave the run's parts in, for a look at them afterwards
+     */
+    public record Diagnosis(OptionalLong tamperOffsetBytes, Optional<Path> keep) {
+        /** Nothing of the kind. */
+        public static final Diagnosis NONE = new Diagnosis(OptionalLong.empty(), Optional.empty());
+    }
 }

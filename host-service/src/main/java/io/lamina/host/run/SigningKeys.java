@@ -1,11 +1,11 @@
 package io.lamina.host.run;
 
 import io.lamina.images.statement.SigningKey;
+import io.lamina.images.statement.TrustedKey;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.spec.InvalidKeySpecException;
 import java.util.Optional;
 
 /**
@@ -39,21 +39,17 @@ record SigningKeys(SigningKey key, boolean ofTheUser) {
         return ofTheUser ? "your key" : "the development key";
     }
 
-    /** The public half as PEM, for the guest to trust. */
-    byte[] publicPem() {
-        return key.publicKey().orElseThrow().pem();
+    /** The public half, for the guest to trust. */
+    TrustedKey publicKey() {
+        return key.publicKey().orElseThrow();
     }
 
     private static SigningKey load(Path file) throws IOException {
-        try {
-            SigningKey key = SigningKey.ofPem(Files.readAllBytes(file));
-            if (key.publicKey().isEmpty()) {
-                throw new IOException(file + " has a private key alone; append its public key: openssl pkey -in " + file
-                        + " -pubout >> " + file);
-            }
-            return key;
-        } catch (InvalidKeySpecException unusable) {
-            throw new IOException(file + ": " + unusable.getMessage(), unusable);
+        SigningKey key = KeyFiles.signing(file);
+        if (key.publicKey().isEmpty()) {
+            throw new IOException(file + " has a private key alone; append its public key: openssl pkey -in " + file
+                    + " -pubout >> " + file);
         }
+        return key;
     }
 }

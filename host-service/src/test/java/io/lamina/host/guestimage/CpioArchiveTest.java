@@ -5,6 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.lamina.images.statement.GuestPolicy;
+import io.lamina.images.statement.ImageRule;
+import io.lamina.images.statement.SigningKey;
+import io.lamina.images.statement.TrustPolicy;
+import io.lamina.images.statement.TrustedKeys;
 import io.lamina.linux.testing.Machine;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -35,15 +40,17 @@ class CpioArchiveTest {
     }
 
     @Test
-    void initdataIsTheSameForTheSameKeysAndMultiplesOfFourBytesLong() {
-        byte[] pem = "-----BEGIN PUBLIC KEY-----\n".getBytes(StandardCharsets.US_ASCII);
-        byte[] initdata = Initdata.of(List.of(pem, pem), 2, false);
-        assertArrayEquals(initdata, Initdata.of(List.of(pem, pem), 2, false));
+    void initdataIsTheSameForTheSamePolicyAndMultiplesOfFourBytesLong() {
+        GuestPolicy policy = GuestPolicy.standard(new TrustPolicy(
+                new TrustedKeys(List.of(SigningKey.generateEd25519().publicKey().orElseThrow())),
+                1,
+                TrustPolicy.Revocations.NONE,
+                List.of(ImageRule.ANY)));
+        byte[] initdata = Initdata.of(policy);
+        assertArrayEquals(initdata, Initdata.of(policy));
         assertEquals(0, initdata.length % 4);
-        String text = new String(initdata, StandardCharsets.ISO_8859_1);
-        assertTrue(text.contains("{\"threshold\":2,\"allowIntegrityOff\":false}"), text);
-        assertThrows(IllegalArgumentException.class, () -> Initdata.of(List.of(pem), 2, false));
-        assertThrows(IllegalArgumentException.class, () -> Initdata.of(List.of(), 0, false));
+        String text = new String(initdata, StandardCharsets.UTF_8);
+        assertTrue(text.contains(new String(policy.write(), StandardCharsets.UTF_8)), text);
     }
 
     @Test

@@ -6,12 +6,14 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.protobuf.ByteString;
+import io.lamina.agent.protocol.Evidence;
 import io.lamina.agent.protocol.Exited;
 import io.lamina.agent.protocol.GuestHello;
 import io.lamina.agent.protocol.GuestMessage;
 import io.lamina.agent.protocol.HostMessage;
 import io.lamina.agent.protocol.MessageChannel;
 import io.lamina.agent.protocol.Output;
+import io.lamina.agent.protocol.Progress;
 import io.lamina.agent.protocol.Refused;
 import io.lamina.linux.DescriptorStreams;
 import io.lamina.linux.UnixSocket;
@@ -28,6 +30,7 @@ import org.junit.jupiter.api.Test;
 class AgentSessionTest {
     private final ByteArrayOutputStream stdout = new ByteArrayOutputStream();
     private final ByteArrayOutputStream stderr = new ByteArrayOutputStream();
+    private String evidence = "";
     private AgentSession session;
     private MessageChannel<HostMessage, GuestMessage> guest;
 
@@ -66,6 +69,9 @@ class AgentSessionTest {
 
     @Test
     void outputGoesWhereItBelongsUntilTheCommandEnds() throws IOException {
+        guest.send(GuestMessage.newBuilder()
+                .setEvidence(Evidence.newBuilder().setJson(ByteString.copyFromUtf8("{}")))
+                .build());
         guest.send(output(Output.Stream.STREAM_STDOUT, "out"));
         guest.send(output(Output.Stream.STREAM_STDERR, "err"));
         guest.send(GuestMessage.newBuilder()
@@ -74,6 +80,7 @@ class AgentSessionTest {
 
         AgentSession.Ending ending = follow();
 
+        assertEquals("{}", evidence);
         assertEquals(new AgentSession.Ending.Ended(7, "", List.of(9L)), ending);
         assertEquals("out", stdout.toString(StandardCharsets.UTF_8));
         assertEquals("err", stderr.toString(StandardCharsets.UTF_8));
@@ -101,7 +108,15 @@ class AgentSessionTest {
         return session.follow(
                 new PrintStream(stdout, true, StandardCharsets.UTF_8),
                 new PrintStream(stderr, true, StandardCharsets.UTF_8),
-                progress -> {});
+                new AgentSession.Listener() {
+                    @Override
+                    public void progress(Progress progress) {}
+
+                    @Override
+                    public void evidence(byte[] json) {
+                        evidence = new String(json, StandardCharsets.UTF_8);
+                    }
+                });
     }
 
     private static GuestMessage refused(String found) {

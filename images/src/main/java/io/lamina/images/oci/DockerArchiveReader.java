@@ -52,7 +52,7 @@ final class DockerArchiveReader {
             layerFiles.add(file);
             descriptors.add(describe(names.get(i).string(), file, diffIds.get(i)));
         }
-        return StoredImage.of(madeUpManifest(configBytes, diffIds), configBytes, descriptors, layerFiles);
+        return StoredImage.of(madeUpManifest(configBytes, diffIds), new byte[0], configBytes, descriptors, layerFiles);
     }
 
     private static JsonObject choose(JsonValue images, Optional<String> reference) throws CorruptImageException {

@@ -41,12 +41,14 @@ final class OciImageReader {
                     descriptor.digest() + " of the media type " + JsonValue.printable(descriptor.mediaType())
                             + ", which is no image manifest");
         }
-        Manifest manifest = Manifest.parse(read(descriptor));
+        byte[] manifestBytes = read(descriptor);
+        Manifest manifest = Manifest.parse(manifestBytes);
         List<StoredFile> layerFiles = new ArrayList<>();
         for (Descriptor layer : manifest.layers()) {
             layerFiles.add(files.blob(layer.digest()));
         }
-        return StoredImage.of(descriptor.digest(), read(manifest.config()), manifest.layers(), layerFiles);
+        return StoredImage.of(
+                descriptor.digest(), manifestBytes, read(manifest.config()), manifest.layers(), layerFiles);
     }
 
     private void checkVersion() throws IOException {

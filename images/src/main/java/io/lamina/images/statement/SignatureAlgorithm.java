@@ -9,6 +9,7 @@ import java.security.interfaces.ECPublicKey;
 import java.security.interfaces.EdECPublicKey;
 import java.security.spec.ECGenParameterSpec;
 import java.security.spec.ECParameterSpec;
+import java.security.spec.ECPoint;
 import java.security.spec.ECPublicKeySpec;
 import java.security.spec.EdECPublicKeySpec;
 import java.security.spec.InvalidKeySpecException;
@@ -62,6 +63,13 @@ enum SignatureAlgorithm {
         };
         signature().initVerify(canonical); // refuses a point that is not on the curve
         return canonical;
+    }
+
+    /** A point of P-256 as SubjectPublicKeyInfo. */
+    byte[] encodedPoint(BigInteger x, BigInteger y) throws GeneralSecurityException {
+        return keyFactory()
+                .generatePublic(new ECPublicKeySpec(new ECPoint(x, y), p256()))
+                .getEncoded();
     }
 
     /** The private key in {@code der}, a PKCS#8 PrivateKeyInfo. */

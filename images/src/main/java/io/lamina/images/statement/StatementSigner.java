@@ -1,6 +1,7 @@
 package io.lamina.images.statement;
 
 import io.lamina.images.CorruptImageException;
+import io.lamina.images.oci.Digest;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -15,6 +16,11 @@ public final class StatementSigner {
      */
     public static byte[] sign(ImageStatement statement, List<SigningKey> keys) {
         return signed(new Envelope(StatementPayload.TYPE, StatementPayload.write(statement), List.of()), keys);
+    }
+
+    /** The envelope of {@code statement} without a signature: for signers elsewhere, see {@link #addSignatures}. */
+    public static byte[] unsigned(ImageStatement statement) {
+        return new Envelope(StatementPayload.TYPE, StatementPayload.write(statement), List.of()).write();
     }
 
     /**
@@ -39,6 +45,26 @@ public final class StatementSigner {
         Envelope opened = StatementVerifier.open(envelope);
         StatementVerifier.checkPayloadType(opened);
         return StatementPayload.read(opened.payload());
+    }
+
+    /**
+     * Sha256 of the bytes that are signed, whoever signed them: what a guest measures.
+     *
+     * @throws StatementRefusedException if {@code envelope} is none
+     */
+    public static Digest payloadDigest(byte[] envelope) throws StatementRefusedException {
+        return Digest.ofContent(StatementVerifier.open(envelope).payload());
+    }
+
+    /**
+     * Names of the keys that an envelope says it is signed with; nothing is verified.
+     *
+     * @throws StatementRefusedException if {@code envelope} is none
+     */
+    public static List<String> keyIds(byte[] envelope) throws StatementRefusedException {
+        return StatementVerifier.open(envelope).signatures().stream()
+                .map(Envelope.Signature::keyId)
+                .toList();
     }
 
     private static byte[] signed(Envelope envelope, List<SigningKey> keys) {

@@ -38,15 +38,20 @@ public final class StatementVerifier {
     /** As {@link #verify}, up to the payload's own bytes. More may be asked for than there are keys: never enough. */
     static byte[] verifiedPayload(byte[] envelope, TrustedKeys keys, int threshold) throws StatementRefusedException {
         Envelope opened = open(envelope);
-        int signers = countSigners(opened, keys, threshold);
+        checkSigners(opened, keys, threshold);
+        checkPayloadType(opened);
+        return opened.payload();
+    }
+
+    private static void checkSigners(Envelope envelope, TrustedKeys keys, int threshold)
+            throws StatementRefusedException {
+        int signers = countSigners(envelope, keys, threshold);
         if (signers < threshold) {
             throw new StatementRefusedException(
                     "statement-signature",
                     "valid signatures of " + threshold + " of " + keys.keys().size() + " trusted keys",
-                    "those of " + signers + ", among " + opened.signatures().size() + " signatures");
+                    "those of " + signers + ", among " + envelope.signatures().size() + " signatures");
         }
-        checkPayloadType(opened);
-        return opened.payload();
     }
 
     /** The envelope in {@code bytes}, of which nothing is verified. */

@@ -76,31 +76,58 @@ public record TrustPolicy(TrustedKeys keys, int threshold, Revocations revocatio
      *     {@code statement-revoked}, {@code statement-validity}, {@code image-policy} and {@code image-version}
      */
     public Admitted admit(byte[] envelope, Optional<Instant> now) throws StatementRefusedException {
-        TrustedKeys current = new TrustedKeys(keys.keys().stream()
-                .filter(key -> !revocations.keyIds.contains(key.keyId()))
-                .toList());
+        TrustedKeys current = new TrustedKeys(
+                keys.keys().stream().filter(key -> !isRevoked(key)).toList());
         byte[] payload = StatementVerifier.verifiedPayload(envelope, current, threshold);
         Digest payloadDigest = Digest.ofContent(payload);
+        checkRevoked(payloadDigest);
+        ImageStatement statement = StatementPayload.read(payload);
+        checkValidity(statement.validity(), now);
+        checkImage(statement.image());
+        checkVersion(statement.image());
+        return new Admitted(statement, payloadDigest);
+    }
+
+    /**
+     * Decides whether a guest may run the image with this manifest on the policy's word alone, without a statement: a rule
+     * has to name the manifest.
+     *
+     * @throws StatementRefusedException with the check {@code manifest-digest}
+     */
+    public void admitManifest(Digest manifestDigest) throws StatementRefusedException {
+        if (images.stream().noneMatch(rule -> rule.manifestDigest().equals(Optional.of(manifestDigest)))) {
+            throw new StatementRefusedException("manifest-digest", inWords(images), manifestDigest.toString());
+        }
+    }
+
+    private boolean isRevoked(TrustedKey key) {
+        return revocations.keyIds.contains(key.keyId());
+    }
+
+    private void checkRevoked(Digest payloadDigest) throws StatementRefusedException {
         if (revocations.statements.contains(payloadDigest)) {
             throw new StatementRefusedException(
                     "statement-revoked", "a statement that still counts", payloadDigest.toString());
         }
-        ImageStatement statement = StatementPayload.read(payload);
-        if (now.isPresent() && !statement.validity().covers(now.get())) {
+    }
+
+    private static void checkValidity(Validity validity, Optional<Instant> now) throws StatementRefusedException {
+        if (now.isPresent() && !validity.covers(now.get())) {
             throw new StatementRefusedException(
-                    "statement-validity", String.valueOf(statement.validity()), String.valueOf(now.get()));
+                    "statement-validity", String.valueOf(validity), String.valueOf(now.get()));
         }
-        checkImage(statement.image());
-        return new Admitted(statement, payloadDigest);
     }
 
     private void checkImage(ImageStatement.Image image) throws StatementRefusedException {
-        List<ImageRule> about =
-                images.stream().filter(rule -> rule.isAbout(image)).toList();
-        if (about.isEmpty()) {
+        if (images.stream().noneMatch(rule -> rule.isAbout(image))) {
             throw new StatementRefusedException(
                     "image-policy", inWords(images), image.reference() + " with manifest " + image.manifestDigest());
         }
+    }
+
+    private void checkVersion(ImageStatement.Image image) throws StatementRefusedException {
+        List<ImageRule> about =
+                images.stream().filter(rule -> rule.isAbout(image)).toList();
         if (about.stream().noneMatch(rule -> image.version() >= rule.minimumVersion())) {
             throw new StatementRefusedException(
                     "image-version", inWords(about), image.reference() + " of version " + image.version());
@@ -115,6 +142,11 @@ public record TrustPolicy(TrustedKeys keys, int threshold, Revocations revocatio
 
     /** The policy as JSON, in the one form of {@link JsonWriter}. */
     public byte[] write() {
+        return JsonWriter.write(members());
+    }
+
+    /** The members of {@link #write}'s object, to stand in another one. */
+    Map<String, Object> members() {
         Map<String, Object> policy = new TreeMap<>();
         policy.put("version", VERSION);
         policy.put(
@@ -140,7 +172,7 @@ public record TrustPolicy(TrustedKeys keys, int threshold, Revocations revocatio
             rules.add(members);
         }
         policy.put("images", rules);
-        return JsonWriter.write(policy);
+        return policy;
     }
 
     /**
@@ -150,7 +182,11 @@ public record TrustPolicy(TrustedKeys keys, int threshold, Revocations revocatio
      * @throws CorruptImageException if it is none
      */
     public static TrustPolicy parse(byte[] json) throws CorruptImageException {
-        JsonObject policy = JsonParser.parse("trust policy", json).object();
+        return of(JsonParser.parse("trust policy", json).object());
+    }
+
+    /** As {@link #parse}, of an object within another one. */
+    static TrustPolicy of(JsonObject policy) throws CorruptImageException {
         policy.refuseUnknown(MEMBERS);
         policy.required("version").integer(VERSION, VERSION);
         JsonValue keyList = policy.required("keys");

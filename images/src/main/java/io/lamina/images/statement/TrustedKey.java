@@ -1,6 +1,8 @@
 package io.lamina.images.statement;
 
 import io.lamina.images.oci.Digest;
+import java.math.BigInteger;
+import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.PublicKey;
 import java.security.SignatureException;
@@ -32,6 +34,20 @@ public final class TrustedKey {
         throw new InvalidKeySpecException("a public key that is neither Ed25519 nor ECDSA over P-256");
     }
 
+    /**
+     * The point of a P-256 key as a PEM block, such as a TPM names its keys.
+     *
+     * @throws IllegalArgumentException if it is no point of the curve
+     */
+    public static String pemOfP256(BigInteger x, BigInteger y) {
+        try {
+            byte[] der = SignatureAlgorithm.ECDSA_P256.encodedPoint(x, y);
+            return new String(ofDer(der).pem(), StandardCharsets.US_ASCII);
+        } catch (GeneralSecurityException noPoint) {
+            throw new IllegalArgumentException("no point of P-256", noPoint);
+        }
+    }
+
     static TrustedKey of(SignatureAlgorithm algorithm, PublicKey key) {
         return new TrustedKey(algorithm, key);
     }
@@ -47,7 +63,7 @@ public final class TrustedKey {
     }
 
     /** Whether {@code signature} is this key's over {@code message}. */
-    boolean verifies(byte[] message, byte[] signature) {
+    public boolean verifies(byte[] message, byte[] signature) {
         if (algorithm == SignatureAlgorithm.ED25519 && signature.length != ED25519_SIGNATURE_BYTES) {
             return false;
         }

@@ -2,6 +2,7 @@ package io.lamina.shim.qemu;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * A small machine for one image, as a command line of {@code qemu-system-x86_64} 8.0 or later: kernel and initramfs
@@ -16,8 +17,23 @@ import java.util.List;
  * @param kernel what is booted
  * @param imageFd a connected vhost-user socket
  * @param agentFd a connected stream socket
+ * @param measured firmware and TPM; empty: the kernel is started directly and nothing measures it
  */
-public record QemuMachine(Accelerator accelerator, Size size, Kernel kernel, int imageFd, int agentFd) {
+public record QemuMachine(
+        Accelerator accelerator, Size size, Kernel kernel, int imageFd, int agentFd, Optional<Measured> measured) {
+    /**
+     * What measures a boot. The kernel is then a unified one, which has its initramfs and arguments within.
+     *
+     * @param firmware path of UEFI firmware that measures
+     * @param tpmSocket path of swtpm's control socket
+     */
+    public record Measured(String firmware, String tpmSocket) {}
+
+    /** A machine that measures nothing. */
+    public QemuMachine(Accelerator accelerator, Size size, Kernel kernel, int imageFd, int agentFd) {
+        this(accelerator, size, kernel, imageFd, agentFd, Optional.empty());
+    }
+
     /**
      * The size of a machine.
      *
@@ -61,7 +77,14 @@ public record QemuMachine(Accelerator accelerator, Size size, Kernel kernel, int
         add(line, "-accel", accelerator == Accelerator.KVM ? "kvm" : "tcg,thread=multi");
         add(line, "-cpu", accelerator.cpuModel, "-smp", Integer.toString(size.cpus), "-m", size.memoryMiB + "M");
         add(line, "-object", "memory-backend-memfd,id=ram,size=" + size.memoryMiB + "M,share=on,seal=on");
-        add(line, "-kernel", kernel.image, "-initrd", kernel.initramfs, "-append", kernel.arguments);
+        add(line, "-kernel", kernel.image);
+        if (measured.isEmpty()) {
+            add(line, "-initrd", kernel.initramfs, "-append", kernel.arguments);
+        } else {
+            add(line, "-bios", measured.get().firmware());
+            add(line, "-chardev", "socket,id=tpm,path=" + measured.get().tpmSocket());
+            add(line, "-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm0");
+        }
         add(line, "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console");
         add(line, "-chardev", "socket,id=image,fd=" + imageFd);
         add(line, "-device", "vhost-user-blk-pci,chardev=image,num-queues=1,queue-size=128");
