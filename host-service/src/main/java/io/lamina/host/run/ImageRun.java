@@ -4,6 +4,7 @@ import io.lamina.agent.protocol.GuestHello;
 import io.lamina.agent.protocol.Integrity;
 import io.lamina.agent.protocol.Progress;
 import io.lamina.agent.protocol.Start;
+import io.lamina.host.attach.DataPlaneProcess;
 import io.lamina.host.flatten.FlattenedImage;
 import io.lamina.host.flatten.ImagePreparation;
 import io.lamina.host.flatten.MemoryFiles;

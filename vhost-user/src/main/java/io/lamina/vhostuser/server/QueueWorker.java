@@ -20,6 +20,9 @@ final class QueueWorker {
     /** Completed requests after which the driver sees them, so that it can refill the ring meanwhile. */
     private static final int PUBLISH_EVERY = 16;
 
+    /** Completed requests that are worth an interrupt before a long one. */
+    private static final int EARLY_PUBLISH = 4;
+
     /** Looks at a ring between two looks at the clock, which cost as much as several. */
     private static final int LOOKS_PER_CLOCK = 8;
 
@@ -151,6 +154,10 @@ final class QueueWorker {
                 if (request == null) {
                     return false;
                 }
+            }
+            if (queue.unpublished() >= EARLY_PUBLISH && request.request.isLong() && !queue.hasAvailable()) {
+                // The last one there is: while it is carried out, the driver wakes up and refills the ring.
+                publish();
             }
             Progress progress = step(request);
             switch (progress) {

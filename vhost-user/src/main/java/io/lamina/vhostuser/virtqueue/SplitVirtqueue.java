@@ -102,6 +102,11 @@ public final class SplitVirtqueue {
         return nextAvailable;
     }
 
+    /** Chains given back that the driver does not see yet. */
+    public int unpublished() {
+        return unpublished;
+    }
+
     /** Chains taken and not given back yet. */
     public int inFlight() {
         return taken.cardinality();
