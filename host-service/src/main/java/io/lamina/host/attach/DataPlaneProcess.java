@@ -67,7 +67,11 @@ public final class DataPlaneProcess implements AutoCloseable {
 
     /** Serves {@code device} to one front-end; answers the socket that the machine's side of it is to get. */
     public OwnedFd serve(FlattenedDevice device) throws IOException {
-        DeviceSpec spec = describe(device, 1, false);
+        return serve(describe(device, 1, false));
+    }
+
+    /** Serves a device to one front-end, as {@link #serve(FlattenedDevice)}. */
+    public OwnedFd serve(DeviceSpec spec) throws IOException {
         UnixSocket.Pair pair = UnixSocket.pair();
         try (OwnedFd ours = pair.first()) {
             client.serveConnected(spec, ours);

@@ -12,10 +12,8 @@ import io.lamina.linux.Pipe;
 import io.lamina.linux.Spawn;
 import io.lamina.linux.UnixSocket;
 import io.lamina.vhostuser.block.VirtioBlk;
-import io.lamina.vhostuser.frontend.BlockDriver;
-import io.lamina.vhostuser.frontend.DriverMemory;
+import io.lamina.vhostuser.frontend.BlockClient;
 import io.lamina.vhostuser.frontend.VhostUserFrontend;
-import io.lamina.vhostuser.protocol.Request;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -36,7 +34,6 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The command as a process, used through its socket and ended by signals. */
 class DeviceServeCommandTest {
-    private static final int QUEUE_SIZE = 128;
     private static final int WAIT_MILLIS = 20_000;
     private static final int SLOTS = 16;
     private static final int SLOT_BYTES = 16384;
@@ -95,33 +92,13 @@ class DeviceServeCommandTest {
         return content;
     }
 
-    /** A driver of one queue, connected and started. */
-    private static final class Client implements AutoCloseable {
-        final VhostUserFrontend frontend;
-        final DriverMemory memory = new DriverMemory(4 << 20);
-        final BlockDriver queue;
+    private static BlockClient connect(Path socket) throws IOException {
+        return BlockClient.connect(socket, SLOTS, SLOT_BYTES);
+    }
 
-        Client(Path socket) throws IOException {
-            frontend = VhostUserFrontend.connect(socket);
-            long features = frontend.number(new Request.GetFeatures());
-            frontend.negotiateProtocol(-1);
-            frontend.tell(new Request.SetFeatures(features));
-            frontend.tell(new Request.AddMemReg(memory.region()), memory.fd());
-            queue = new BlockDriver(memory, QUEUE_SIZE, SLOTS, SLOT_BYTES, features);
-            queue.start(frontend, 0, QUEUE_SIZE);
-        }
-
-        byte[] read(long sector, int bytes) throws IOException {
-            assertEquals(VirtioBlk.S_OK, queue.run(VirtioBlk.T_IN, sector, bytes, WAIT_MILLIS));
-            return queue.data(0).asSlice(0, bytes).toArray(ValueLayout.JAVA_BYTE);
-        }
-
-        @Override
-        public void close() {
-            queue.close();
-            frontend.close();
-            memory.close();
-        }
+    private static byte[] read(BlockClient client, long sector, int bytes) throws IOException {
+        assertEquals(VirtioBlk.S_OK, client.queue().run(VirtioBlk.T_IN, sector, bytes, WAIT_MILLIS));
+        return client.queue().data(0).asSlice(0, bytes).toArray(ValueLayout.JAVA_BYTE);
     }
 
     @Test
@@ -137,21 +114,23 @@ class DeviceServeCommandTest {
                 assertEquals("null", second.line(), "the second one has nothing to say");
                 assertEquals(new ExitStatus(125, 0), second.process().waitFor());
             }
-            try (Client client = new Client(socket)) {
-                assertEquals(0, Arrays.compare(Arrays.copyOf(content, 8192), client.read(0, 8192)));
-                byte[] tail = client.read(1953, 512);
+            try (BlockClient client = connect(socket)) {
+                assertEquals(0, Arrays.compare(Arrays.copyOf(content, 8192), read(client, 0, 8192)));
+                byte[] tail = read(client, 1953, 512);
                 assertEquals(content[1_000_000], tail[64]);
                 assertEquals(0, tail[65], "behind the end of the file are zeroes");
                 for (int slot = 0; slot < SLOTS; slot++) {
-                    client.queue.data(slot).fill((byte) 0);
-                    client.queue.prepare(slot, VirtioBlk.T_IN, 32L * slot, SLOT_BYTES);
+                    client.queue().data(slot).fill((byte) 0);
+                    client.queue().prepare(slot, VirtioBlk.T_IN, 32L * slot, SLOT_BYTES);
                 }
-                client.queue.submit();
+                client.queue().submit();
                 assertEquals(new ExitStatus(0, 0), server.end(Pidfd.SIGTERM));
-                for (int slot = client.queue.poll(); slot >= 0; slot = client.queue.poll()) {
-                    assertEquals(VirtioBlk.S_OK, client.queue.status(slot));
+                for (int slot = client.queue().poll();
+                        slot >= 0;
+                        slot = client.queue().poll()) {
+                    assertEquals(VirtioBlk.S_OK, client.queue().status(slot));
                     MemorySegment expected = MemorySegment.ofArray(content).asSlice(16384L * slot, SLOT_BYTES);
-                    assertEquals(-1, expected.mismatch(client.queue.data(slot)));
+                    assertEquals(-1, expected.mismatch(client.queue().data(slot)));
                 }
             }
             assertFalse(Files.exists(socket));
@@ -167,14 +146,14 @@ class DeviceServeCommandTest {
             try (Server server =
                     start("--socket", socket.toString(), "--scratch", scratch.toString(), "--size", "67108864")) {
                 assertEquals("listening on " + socket + ": 67108864 bytes, writable, 1 queue", server.line());
-                try (Client client = new Client(socket)) {
+                try (BlockClient client = connect(socket)) {
                     for (int earlier = 0; earlier < life; earlier++) {
-                        assertEquals(0, Arrays.compare(content, client.read(100_000 + 32L * earlier, SLOT_BYTES)));
+                        assertEquals(0, Arrays.compare(content, read(client, 100_000 + 32L * earlier, SLOT_BYTES)));
                     }
-                    client.queue.data(0).copyFrom(MemorySegment.ofArray(content));
-                    byte status = client.queue.run(VirtioBlk.T_OUT, 100_000 + 32L * life, SLOT_BYTES, WAIT_MILLIS);
+                    client.queue().data(0).copyFrom(MemorySegment.ofArray(content));
+                    byte status = client.queue().run(VirtioBlk.T_OUT, 100_000 + 32L * life, SLOT_BYTES, WAIT_MILLIS);
                     assertEquals(VirtioBlk.S_OK, status);
-                    assertEquals(VirtioBlk.S_OK, client.queue.run(VirtioBlk.T_FLUSH, 0, 0, WAIT_MILLIS));
+                    assertEquals(VirtioBlk.S_OK, client.queue().run(VirtioBlk.T_FLUSH, 0, 0, WAIT_MILLIS));
                     // The socket stays behind; the next life takes its place.
                     assertEquals(new ExitStatus(0, Pidfd.SIGKILL), server.end(Pidfd.SIGKILL));
                     assertTrue(Files.exists(socket));
@@ -208,8 +187,9 @@ class DeviceServeCommandTest {
                     assertEquals(
                             "listening on descriptor " + (round == 0 ? 5 : 3) + ": 65536 bytes, read-only, 1 queue",
                             server.line());
-                    try (Client client = new Client(socket)) {
-                        assertEquals(0, Arrays.compare(Arrays.copyOf(content, SLOT_BYTES), client.read(0, SLOT_BYTES)));
+                    try (BlockClient client = connect(socket)) {
+                        assertEquals(
+                                0, Arrays.compare(Arrays.copyOf(content, SLOT_BYTES), read(client, 0, SLOT_BYTES)));
                     }
                     assertEquals(new ExitStatus(0, 0), server.end(Pidfd.SIGTERM));
                 }

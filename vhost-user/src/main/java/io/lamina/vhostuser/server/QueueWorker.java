@@ -21,7 +21,10 @@ final class QueueWorker {
     private static final int PUBLISH_EVERY = 16;
 
     /** Completed requests that are worth an interrupt before a long one. */
-    private static final int EARLY_PUBLISH = 4;
+    private static final int EARLY_PUBLISH = 5;
+
+    /** So many long requests take about as long as a driver takes to wake up. */
+    private static final int LAST_ONES = 2;
 
     /** Looks at a ring between two looks at the clock, which cost as much as several. */
     private static final int LOOKS_PER_CLOCK = 8;
@@ -155,8 +158,8 @@ final class QueueWorker {
                     return false;
                 }
             }
-            if (queue.unpublished() >= EARLY_PUBLISH && request.request.isLong() && !queue.hasAvailable()) {
-                // The last one there is: while it is carried out, the driver wakes up and refills the ring.
+            if (queue.unpublished() >= EARLY_PUBLISH && request.request.isLong() && queue.waiting() <= LAST_ONES) {
+                // The last ones there are: while they are carried out, the driver wakes up and refills the ring.
                 publish();
             }
             Progress progress = step(request);

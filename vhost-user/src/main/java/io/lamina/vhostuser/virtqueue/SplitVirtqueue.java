@@ -102,6 +102,12 @@ public final class SplitVirtqueue {
         return nextAvailable;
     }
 
+    /** Chains that the driver has made available and that have not been taken. */
+    public int waiting() throws VirtqueueException {
+        boolean _ = refresh();
+        return (again.length - againTaken) + ((knownAvailable - nextAvailable) & INDEX_MASK);
+    }
+
     /** Chains given back that the driver does not see yet. */
     public int unpublished() {
         return unpublished;
