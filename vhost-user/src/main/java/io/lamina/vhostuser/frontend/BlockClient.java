@@ -38,7 +38,7 @@ public final class BlockClient implements AutoCloseable {
         try {
             long page = 4096;
             made = new DriverMemory((FRAME_BYTES + (long) slots * slotBytes + page - 1) & -page);
-            long features = frontend.number(new Request.GetFeatures());
+            long features = BlockDriver.featuresOf(frontend);
             frontend.negotiateProtocol(-1);
             frontend.tell(new Request.SetFeatures(features));
             frontend.tell(new Request.AddMemReg(made.region()), made.fd());

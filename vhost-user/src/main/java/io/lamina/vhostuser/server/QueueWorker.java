@@ -3,7 +3,7 @@ package io.lamina.vhostuser.server;
 import io.lamina.linux.Safepoint;
 import io.lamina.vhostuser.block.BlockRequest.Progress;
 import io.lamina.vhostuser.memory.DirtyLog;
-import io.lamina.vhostuser.virtqueue.SplitVirtqueue;
+import io.lamina.vhostuser.virtqueue.Virtqueue;
 import io.lamina.vhostuser.virtqueue.VirtqueueException;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,7 +30,7 @@ final class QueueWorker {
     private static final int LOOKS_PER_CLOCK = 8;
 
     private final DeviceContext device;
-    private final SplitVirtqueue queue;
+    private final Virtqueue queue;
     private final Listener listener;
     private final Runnable collect = this::collect;
     private final List<Runnable> whenIdle = new ArrayList<>();
@@ -69,14 +69,14 @@ final class QueueWorker {
         void broken(String why);
     }
 
-    QueueWorker(DeviceContext device, SplitVirtqueue queue, Listener listener) {
+    QueueWorker(DeviceContext device, Virtqueue queue, Listener listener) {
         this.device = device;
         this.queue = queue;
         this.listener = listener;
     }
 
     /** The ring's state. */
-    SplitVirtqueue queue() {
+    Virtqueue queue() {
         return queue;
     }
 
@@ -158,7 +158,7 @@ final class QueueWorker {
                     return false;
                 }
             }
-            if (queue.unpublished() >= EARLY_PUBLISH && request.request.isLong() && queue.waiting() <= LAST_ONES) {
+            if (queue.unpublished() >= EARLY_PUBLISH && request.request.isLong() && !queue.hasMoreThan(LAST_ONES)) {
                 // The last ones there are: while they are carried out, the driver wakes up and refills the ring.
                 publish();
             }

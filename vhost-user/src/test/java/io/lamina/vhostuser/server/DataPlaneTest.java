@@ -95,7 +95,7 @@ class DataPlaneTest {
             pair.second().close();
             try (VhostUserFrontend frontend = new VhostUserFrontend(pair.first().duplicate());
                     DriverMemory memory = new DriverMemory(4 << 20)) {
-                long features = frontend.number(new Request.GetFeatures());
+                long features = BlockDriver.featuresOf(frontend);
                 frontend.negotiateProtocol(-1);
                 frontend.tell(new Request.SetFeatures(features));
                 frontend.tell(new Request.SetMemTable(List.of(memory.region())), memory.fd());
