@@ -26,7 +26,7 @@ import java.util.stream.Stream;
  */
 final class LinuxGuest implements AutoCloseable {
     private static final String QEMU = System.getenv().getOrDefault("LAMINA_QEMU", "qemu-system-x86_64");
-    private static final int PATIENCE_SECONDS = 60;
+    private static final int PATIENCE_SECONDS = 300;
 
     private static final String INIT = """
             #!/bin/busybox sh

@@ -60,8 +60,8 @@ final class ManyDevices {
                     "%n%d served devices: %d KiB each beyond the first (%d KiB after %d of them were busy); busy ones answered"
                             + " %d to %d requests, a ratio of %.2f, %.0f requests/s together%n",
                     devices,
-                    (all - first) / (devices - 1) >> 10,
-                    (loaded - first) / (devices - 1) >> 10,
+                    ((all - first) / (devices - 1)) >> 10,
+                    ((loaded - first) / (devices - 1)) >> 10,
                     busy,
                     least,
                     most,

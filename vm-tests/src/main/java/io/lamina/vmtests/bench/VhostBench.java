@@ -109,11 +109,11 @@ public final class VhostBench {
                 List<Run> our = new ArrayList<>();
                 List<Run> their = new ArrayList<>();
                 for (int round = -1; round < rounds; round++) {
-                    for (ServedPeer peer : List.of(ours, theirs)) {
-                        Run run = measure(load.load, peer);
-                        if (round >= 0) {
-                            (peer == ours ? our : their).add(run);
-                        }
+                    Run one = measure(load.load, ours);
+                    Run other = measure(load.load, theirs);
+                    if (round >= 0) {
+                        our.add(one);
+                        their.add(other);
                     }
                 }
                 print(load, ours.name(), our);
