@@ -24,6 +24,7 @@ enum SystemCall {
     FCHMODAT(268, 53),
     FCNTL(72, 25),
     FINIT_MODULE(313, 273),
+    FLOCK(73, 32),
     GETDENTS64(217, 61),
     GETSOCKOPT(55, 209),
     IOCTL(16, 29),

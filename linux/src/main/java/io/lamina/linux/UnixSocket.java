@@ -14,7 +14,10 @@ public final class UnixSocket {
     private static final int SOCK_NONBLOCK = 0x800;
     private static final int SOCK_CLOEXEC = 0x80000;
     private static final int SOL_SOCKET = 1;
+    private static final int SO_TYPE = 3;
     private static final int SO_PEERCRED = 17;
+    private static final int SO_ACCEPTCONN = 30;
+    private static final int SO_DOMAIN = 39;
     private static final int SHUT_RDWR = 2;
 
     /** Room for a path in {@code struct sockaddr_un}, its final NUL included. */
@@ -78,6 +81,27 @@ public final class UnixSocket {
     /** Ends both directions: whoever reads at either end finds the end of the stream. */
     public static void shutDown(OwnedFd connected) throws SystemCallException {
         long _ = SystemCall.SHUTDOWN.call(connected.toString(), connected.number(), SHUT_RDWR);
+    }
+
+    /** The descriptor is a stream socket of this family on which {@code listen(2)} has been called; for inherited ones. */
+    public static boolean isListening(OwnedFd fd) {
+        try {
+            return option(fd, SO_DOMAIN) == AF_UNIX
+                    && option(fd, SO_TYPE) == SOCK_STREAM
+                    && option(fd, SO_ACCEPTCONN) != 0;
+        } catch (SystemCallException noSocket) {
+            return false;
+        }
+    }
+
+    private static int option(OwnedFd fd, int name) throws SystemCallException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment value = arena.allocate(ValueLayout.JAVA_INT);
+            MemorySegment length = arena.allocateFrom(ValueLayout.JAVA_INT, (int) value.byteSize());
+            long _ = SystemCall.GETSOCKOPT.call(
+                    fd.toString(), fd.number(), SOL_SOCKET, name, value.address(), length.address());
+            return value.get(ValueLayout.JAVA_INT, 0);
+        }
     }
 
     /** Who connected, or made the pair ({@code SO_PEERCRED}). */

@@ -46,6 +46,11 @@ final class DeviceArguments {
     }
 
     void withDevice(Use use) throws IOException, InterruptedException {
+        withDevice(command, sources, verbose, use);
+    }
+
+    static void withDevice(CommandSpec command, List<String> sources, boolean verbose, Use use)
+            throws IOException, InterruptedException {
         if (isImage(sources.getFirst())) {
             if (sources.size() > 1) {
                 throw new ParameterException(command.commandLine(), "one image makes a device, not " + sources.size());

@@ -5,6 +5,7 @@ import io.lamina.agent.protocol.GuestHello;
 import io.lamina.agent.protocol.Integrity;
 import io.lamina.agent.protocol.Progress;
 import io.lamina.agent.protocol.Start;
+import io.lamina.host.attach.DataPlaneProcess;
 import io.lamina.host.flatten.FlattenedImage;
 import io.lamina.host.flatten.ImagePreparation;
 import io.lamina.host.flatten.MemoryFiles;
@@ -169,7 +170,7 @@ public final class ImageRun {
                 DataPlaneProcess dataPlane = DataPlaneProcess.start(new DataPlaneTrouble(steps))) {
             OwnedFd image = steps.step(
                     "data plane",
-                    () -> dataPlane.serve(disk.extents, disk.blockSizeBytes),
+                    () -> dataPlane.serve(dataPlane.describe(disk.extents, disk.blockSizeBytes, 1, false)),
                     socket -> "process " + dataPlane.pid() + " serves "
                             + (disk.extents.getLast().endByte() >> 20) + " MiB in " + disk.extents.size() + " extents");
             long startedNanos = System.nanoTime();

@@ -85,7 +85,8 @@ public final class Mutations {
             throw new AssertionError(seed + ": allocated " + took + " bytes for " + bytes.length);
         }
         if (THREADS.getCurrentThreadCpuTime() - startNanos > MAX_NANOS) {
-            throw new AssertionError(seed + ": took " + (THREADS.getCurrentThreadCpuTime() - startNanos) / 1_000_000 + " ms");
+            throw new AssertionError(
+                    seed + ": took " + (THREADS.getCurrentThreadCpuTime() - startNanos) / 1_000_000 + " ms");
         }
     }
 }

@@ -19,6 +19,8 @@ public final class BlockRequest {
     /** The most that one step moves before others have their turn. */
     private static final long STEP_BYTES = 1 << 20;
 
+    private static final long LONG_BYTES = 1 << 16;
+
     /** What is left to do after a step. */
     public enum Progress {
         /** The status is written; the chain can be given back. */
@@ -47,6 +49,11 @@ public final class BlockRequest {
     /** The chain, to be filled from a ring before {@link #begin}. */
     public DescriptorChain chain() {
         return chain;
+    }
+
+    /** Carrying it out takes about as long as the driver takes to wake up. */
+    public boolean isLong() {
+        return chain.readableBytes() + chain.writableBytes() >= LONG_BYTES;
     }
 
     /** What the guest is told to have been written, after the last step; an unsigned 32-bit number. */

@@ -7,6 +7,7 @@ import io.lamina.linux.SystemCallException;
 import io.lamina.vhostuser.block.VirtioBlk;
 import io.lamina.vhostuser.protocol.Request;
 import io.lamina.vhostuser.virtqueue.SplitDriver;
+import io.lamina.vhostuser.virtqueue.VirtioFeatures;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -59,6 +60,11 @@ public final class BlockDriver implements AutoCloseable {
         driver = new SplitDriver(ring, queueSize, features);
         kick = EventFd.create();
         call = EventFd.create();
+    }
+
+    /** Asks a back-end for its features; answers those of them that this driver can use: its rings are split. */
+    public static long featuresOf(VhostUserFrontend frontend) throws IOException {
+        return frontend.number(new Request.GetFeatures()) & ~VirtioFeatures.RING_PACKED;
     }
 
     /** The ring, for a test that breaks it. */

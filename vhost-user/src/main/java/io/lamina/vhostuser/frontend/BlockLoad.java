@@ -6,19 +6,25 @@ import io.lamina.vhostuser.protocol.Request;
 import io.lamina.vhostuser.virtqueue.SplitDriver;
 import io.lamina.vhostuser.virtqueue.VirtioFeatures;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Random;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 
 /**
- * A load of reads on one queue of a back-end, ours or another one: what it does is the same for both.
+ * A load of reads on a back-end, ours or another one: what it does is the same for both.
  *
+ * @param queues each driven by a thread of its own
  * @param blockBytes of each request
- * @param depth requests under way at once
+ * @param depth requests under way at once on each queue
  * @param sequential from the start on and over again, or at random
  * @param millis how long it lasts
  */
-public record BlockLoad(int blockBytes, int depth, boolean sequential, long millis) {
+public record BlockLoad(int queues, int blockBytes, int depth, boolean sequential, long millis) {
     private static final int QUEUE_SIZE = 128;
     private static final int PATIENCE_MILLIS = 10_000;
 
@@ -52,7 +58,7 @@ public record BlockLoad(int blockBytes, int depth, boolean sequential, long mill
     /** Connects, runs the load, stops the ring and disconnects. */
     public Outcome run(Path socket) throws IOException {
         try (VhostUserFrontend frontend = VhostUserFrontend.connect(socket);
-                DriverMemory memory = new DriverMemory((1L << 20) + (long) depth * blockBytes)) {
+                DriverMemory memory = new DriverMemory(queues * ((1L << 20) + (long) depth * blockBytes))) {
             long features = frontend.number(new Request.GetFeatures()) & VIRTIO_FEATURES;
             frontend.negotiateProtocol(PROTOCOL_FEATURES);
             frontend.tell(new Request.SetFeatures(features));
@@ -61,13 +67,47 @@ public record BlockLoad(int blockBytes, int depth, boolean sequential, long mill
                     .bytes()
                     .order(ByteOrder.LITTLE_ENDIAN)
                     .getLong(0);
-            try (BlockDriver queue = new BlockDriver(memory, QUEUE_SIZE, depth, blockBytes, features)) {
-                queue.start(frontend, 0, QUEUE_SIZE);
-                Outcome outcome = drive(queue, sectors / (blockBytes / VirtioBlk.SECTOR_BYTES));
-                frontend.stopRing(0);
+            List<BlockDriver> drivers = new ArrayList<>();
+            try {
+                for (int index = 0; index < queues; index++) {
+                    drivers.add(new BlockDriver(memory, QUEUE_SIZE, depth, blockBytes, features));
+                    drivers.get(index).start(frontend, index, QUEUE_SIZE);
+                }
+                Outcome outcome = driveAll(drivers, sectors / (blockBytes / VirtioBlk.SECTOR_BYTES));
+                for (int index = 0; index < queues; index++) {
+                    frontend.stopRing(index);
+                }
                 return outcome;
+            } finally {
+                drivers.forEach(BlockDriver::close);
             }
         }
+    }
+
+    private Outcome driveAll(List<BlockDriver> drivers, long blocks) throws IOException {
+        List<FutureTask<Outcome>> others = new ArrayList<>();
+        for (BlockDriver driver : drivers.subList(1, drivers.size())) {
+            FutureTask<Outcome> task = new FutureTask<>(() -> drive(driver, blocks));
+            others.add(task);
+            Thread.ofPlatform().daemon().start(task);
+        }
+        Outcome all = drive(drivers.getFirst(), blocks);
+        for (FutureTask<Outcome> other : others) {
+            try {
+                Outcome more = other.get();
+                all.latencies().addAll(more.latencies());
+                all = new Outcome(
+                        all.requests() + more.requests(),
+                        all.bytes() + more.bytes(),
+                        Math.max(all.nanos(), more.nanos()),
+                        all.latencies());
+            } catch (InterruptedException stop) {
+                throw new InterruptedIOException("while another queue is driven");
+            } catch (ExecutionException failure) {
+                throw new IOException("another queue: " + failure.getCause(), failure);
+            }
+        }
+        return all;
     }
 
     private Outcome drive(BlockDriver queue, long blocks) throws IOException {

@@ -14,6 +14,14 @@ public final class LatencyHistogram {
         count++;
     }
 
+    /** Adds all times of another one. */
+    public void addAll(LatencyHistogram other) {
+        for (int i = 0; i < buckets.length; i++) {
+            buckets[i] += other.buckets[i];
+        }
+        count += other.count;
+    }
+
     /** How many times there are. */
     public long count() {
         return count;

@@ -185,6 +185,17 @@ public final class GuestMemory {
         throw new VhostUserException(what + " at 0x" + Long.toHexString(userAddress) + " is in no memory region");
     }
 
+    /** Where the guest sees what the front-end has at this address, which is in one of the regions. */
+    public long guestAddress(long userAddress) {
+        for (MemoryRegion region : regions) {
+            long offset = region.offsetOfUser(userAddress);
+            if (region.holds(offset)) {
+                return region.description().guestAddress() + offset;
+            }
+        }
+        throw new IllegalArgumentException("no region at 0x" + Long.toHexString(userAddress));
+    }
+
     /** Takes the pieces of a guest range. */
     @FunctionalInterface
     public interface Places {

@@ -1,6 +1,7 @@
 package io.lamina.vhostuser.server;
 
 import io.lamina.linux.UnixSocket.PeerCredentials;
+import io.lamina.vhostuser.block.DeviceDescription;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -38,6 +39,7 @@ sealed interface ControlRecord {
 
     int FLAG_LISTENING = 1;
     int FLAG_UNSEALED = 2;
+    int FLAG_WRITABLE = 4;
     int SERIAL_BYTES = 20;
     int RUN_BYTES = 32;
     int SERVE_FIXED_BYTES = 56;
@@ -173,14 +175,14 @@ sealed interface ControlRecord {
 
     private static ByteBuffer encodeServe(int tag, Serve serve) {
         DeviceSpec device = serve.device();
-        byte[] serial = device.serial().getBytes(StandardCharsets.US_ASCII);
-        if (serial.length > SERIAL_BYTES) {
-            throw new IllegalArgumentException("serial of " + serial.length + " bytes");
-        }
-        int flags = (serve.listening() ? FLAG_LISTENING : 0) | (device.allowUnsealedMemory() ? FLAG_UNSEALED : 0);
+        DeviceDescription description = device.description();
+        byte[] serial = description.serial().getBytes(StandardCharsets.US_ASCII);
+        int flags = (serve.listening() ? FLAG_LISTENING : 0)
+                | (device.allowUnsealedMemory() ? FLAG_UNSEALED : 0)
+                | (description.readOnly() ? 0 : FLAG_WRITABLE);
         ByteBuffer out = start(SERVE, tag, SERVE_FIXED_BYTES + device.runs().size() * RUN_BYTES);
         out.putInt(serve.deviceId()).putInt(flags).putInt(serve.peerUid()).putInt(device.queues());
-        out.putInt(device.blockSizeBytes()).putInt(device.runs().size()).putLong(device.sizeBytes());
+        out.putInt(description.blockSizeBytes()).putInt(device.runs().size()).putLong(description.sizeBytes());
         out.put(serial).put(new byte[SERIAL_BYTES - serial.length]).putInt(0);
         for (DeviceSpec.Run run : device.runs()) {
             out.putLong(run.startBytes()).putLong(run.lengthBytes());
@@ -218,13 +220,17 @@ sealed interface ControlRecord {
         while (end > 0 && serial[end - 1] == 0) {
             end--;
         }
-        DeviceSpec device = new DeviceSpec(
-                size,
-                blockSize,
-                new String(serial, 0, end, StandardCharsets.US_ASCII),
-                queues,
-                (flags & FLAG_UNSEALED) != 0,
-                runs);
+        DeviceDescription description;
+        try {
+            description = new DeviceDescription(
+                    size,
+                    blockSize,
+                    (flags & FLAG_WRITABLE) == 0,
+                    new String(serial, 0, end, StandardCharsets.US_ASCII));
+        } catch (IllegalArgumentException wrong) {
+            throw new MalformedException("SERVE record: " + wrong.getMessage());
+        }
+        DeviceSpec device = new DeviceSpec(description, queues, (flags & FLAG_UNSEALED) != 0, runs);
         return new Serve(deviceId, (flags & FLAG_LISTENING) != 0, peerUid, device);
     }
 

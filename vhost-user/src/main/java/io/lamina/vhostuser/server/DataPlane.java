@@ -1,10 +1,12 @@
 package io.lamina.vhostuser.server;
 
 import io.lamina.linux.OwnedFd;
+import io.lamina.linux.ProcessRights;
 import io.lamina.linux.UnixSocket.PeerCredentials;
-import io.lamina.vhostuser.block.DeviceDescription;
+import io.lamina.vhostuser.block.BlockDevice;
 import io.lamina.vhostuser.block.Extent;
 import io.lamina.vhostuser.block.ExtentDevice;
+import io.lamina.vhostuser.block.ScratchDevice;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -74,13 +76,40 @@ public final class DataPlane {
         int loops = Math.max(1, Runtime.getRuntime().availableProcessors());
         int status = 0;
         try {
-            new DataPlane(control, loops).run();
+            DataPlane dataPlane = new DataPlane(control, loops);
+            openClassPath();
+            endWithParent();
+            var _ = ProcessRights.giveUpRoot();
+            dataPlane.run();
         } catch (IOException failure) {
             System.err.println("data plane: " + failure.getMessage());
             status = EXIT_PROTOCOL;
         }
         // A request that hangs in a slow thread must not keep the process.
         Runtime.getRuntime().halt(status);
+    }
+
+    /**
+     * A signal to a whole group of processes reaches this one too, and must not cut off the requests under way: the end
+     * waits for the main thread, which the parent ends.
+     */
+    private static void endWithParent() {
+        Thread main = Thread.currentThread();
+        Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().unstarted(() -> {
+            try {
+                main.join();
+            } catch (InterruptedException stop) {
+                Thread.currentThread().interrupt();
+            }
+        }));
+    }
+
+    /**
+     * Opens what classes are loaded from: without root's rights it may be out of reach. Looking for what is nowhere
+     * opens every archive.
+     */
+    private static void openClassPath() throws IOException {
+        var _ = DataPlane.class.getClassLoader().getResources("none").hasMoreElements();
     }
 
     /** Carries out commands until the parent says stop or is gone; then everything is given up. */
@@ -148,7 +177,7 @@ public final class DataPlane {
             throw new IllegalArgumentException("device " + id + " is served already");
         }
         OwnedFd socket = received.fds().take(0);
-        ExtentDevice device = null;
+        BlockDevice device = null;
         boolean served = false;
         try {
             device = open(serve.device());
@@ -174,16 +203,41 @@ public final class DataPlane {
         }
     }
 
-    private ExtentDevice open(DeviceSpec spec) {
+    private BlockDevice open(DeviceSpec spec) throws IOException {
+        return spec.description().readOnly() ? openExtents(spec) : openScratch(spec);
+    }
+
+    private ScratchDevice openScratch(DeviceSpec spec) throws IOException {
+        if (spec.runs().size() != 1) {
+            throw new IllegalArgumentException(
+                    "a writable device of " + spec.runs().size() + " runs");
+        }
+        DeviceSpec.Run run = spec.runs().getFirst();
+        if (run.startBytes() != 0
+                || run.fileOffsetBytes() != 0
+                || run.lengthBytes() != spec.description().sizeBytes()) {
+            throw new IllegalArgumentException("a writable device that is only a part of its file");
+        }
+        OwnedFd file = file(run.fileId()).fd().duplicate();
+        boolean opened = false;
+        try {
+            ScratchDevice device = new ScratchDevice(spec.description(), file);
+            opened = true;
+            return device;
+        } finally {
+            if (!opened) {
+                file.close();
+            }
+        }
+    }
+
+    private ExtentDevice openExtents(DeviceSpec spec) {
         List<SharedFile> used = new ArrayList<>();
         boolean opened = false;
         try {
             List<Extent> extents = new ArrayList<>();
             for (DeviceSpec.Run run : spec.runs()) {
-                SharedFile file = files.get(run.fileId());
-                if (file == null) {
-                    throw new IllegalArgumentException("there is no file " + run.fileId());
-                }
+                SharedFile file = file(run.fileId());
                 if (!used.contains(file)) {
                     file.retain();
                     used.add(file);
@@ -193,9 +247,8 @@ public final class DataPlane {
                         run.lengthBytes(),
                         new Extent.Source.InFile(file.fd(), run.fileOffsetBytes())));
             }
-            DeviceDescription description =
-                    new DeviceDescription(spec.sizeBytes(), spec.blockSizeBytes(), true, spec.serial());
-            ExtentDevice device = new ExtentDevice(description, extents, () -> used.forEach(SharedFile::release));
+            ExtentDevice device =
+                    new ExtentDevice(spec.description(), extents, () -> used.forEach(SharedFile::release));
             opened = true;
             return device;
         } finally {
@@ -203,6 +256,14 @@ public final class DataPlane {
                 used.forEach(SharedFile::release);
             }
         }
+    }
+
+    private SharedFile file(int fileId) {
+        SharedFile file = files.get(fileId);
+        if (file == null) {
+            throw new IllegalArgumentException("there is no file " + fileId);
+        }
+        return file;
     }
 
     private CompletableFuture<Void> remove(int deviceId) {

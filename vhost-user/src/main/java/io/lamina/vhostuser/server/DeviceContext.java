@@ -21,6 +21,7 @@ record DeviceContext(
             | VirtioFeatures.ACCESS_PLATFORM
             | VirtioFeatures.RING_EVENT_IDX
             | VirtioFeatures.RING_INDIRECT_DESC
+            | VirtioFeatures.RING_PACKED
             | VirtioFeatures.VHOST_PROTOCOL_FEATURES;
 
     static DeviceContext of(ServedDevice served, EventLoop loop, SlowLane slowLane) {

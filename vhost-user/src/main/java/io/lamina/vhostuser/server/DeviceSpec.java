@@ -1,21 +1,35 @@
 package io.lamina.vhostuser.server;
 
+import io.lamina.vhostuser.block.DeviceDescription;
 import java.util.List;
 
 /**
- * A read-only device as the data plane is told of it: files by the ids under which they were handed over.
+ * A device as the data plane is told of it: files by the ids under which they were handed over. A writable one is one
+ * file as it is: a single run from 0 to 0 of the device's length.
  *
- * @param sizeBytes a multiple of the logical block size
- * @param blockSizeBytes the logical block size, a power of two from 512 to 4096
- * @param serial up to 20 ASCII characters
  * @param queues on offer
  * @param allowUnsealedMemory see {@link ServedDevice}
  * @param runs without overlap; what lies between them reads as zeroes
  */
 public record DeviceSpec(
-        long sizeBytes, int blockSizeBytes, String serial, int queues, boolean allowUnsealedMemory, List<Run> runs) {
+        DeviceDescription description, int queues, boolean allowUnsealedMemory, List<DeviceSpec.Run> runs) {
     public DeviceSpec {
         runs = List.copyOf(runs);
+    }
+
+    /**
+     * A read-only device, its description given in parts.
+     *
+     * @throws IllegalArgumentException when {@link DeviceDescription} does not take them
+     */
+    public DeviceSpec(
+            long sizeBytes,
+            int blockSizeBytes,
+            String serial,
+            int queues,
+            boolean allowUnsealedMemory,
+            List<DeviceSpec.Run> runs) {
+        this(new DeviceDescription(sizeBytes, blockSizeBytes, true, serial), queues, allowUnsealedMemory, runs);
     }
 
     /**

@@ -7,14 +7,20 @@ import io.lamina.vhostuser.memory.SharedRegion;
 import io.lamina.vhostuser.protocol.Request.InflightDescription;
 import io.lamina.vhostuser.protocol.VhostUserException;
 import io.lamina.vhostuser.virtqueue.InflightLog;
-import io.lamina.vhostuser.virtqueue.SplitVirtqueue;
+import io.lamina.vhostuser.virtqueue.PackedInflightLog;
+import io.lamina.vhostuser.virtqueue.Virtqueue;
+import java.lang.foreign.MemorySegment;
 
 /**
  * The region in which a connection keeps what its rings have under way, with a part for each ring.
  *
- * @param queueSize the largest ring that a part of it has room for
+ * @param partBytes what each ring has of it
  */
-record InflightRegion(SharedRegion memory, int queueSize) implements AutoCloseable {
+record InflightRegion(SharedRegion memory, long partBytes) implements AutoCloseable {
+    /** A part for a ring of any kind and of the largest size. */
+    private static final long PART_BYTES =
+            Math.max(InflightLog.bytes(Virtqueue.MAX_SIZE), PackedInflightLog.bytes(Virtqueue.MAX_SIZE));
+
     /**
      * What a front-end asks for with {@code GET_INFLIGHT_FD}: the size that is needed. There is room for rings of the
      * largest size, whatever size it names: QEMU 10.0.13 names its property {@code queue-size}, 128, and then lets a
@@ -22,8 +28,7 @@ record InflightRegion(SharedRegion memory, int queueSize) implements AutoCloseab
      */
     static InflightDescription describe(InflightDescription wanted) throws VhostUserException {
         check(wanted);
-        return new InflightDescription(
-                InflightLog.bytes(SplitVirtqueue.MAX_SIZE) * wanted.queues(), 0, wanted.queues(), wanted.queueSize());
+        return new InflightDescription(PART_BYTES * wanted.queues(), 0, wanted.queues(), wanted.queueSize());
     }
 
     /** The file for {@link #describe}: zeroes, and nobody can make it smaller. */
@@ -48,13 +53,27 @@ record InflightRegion(SharedRegion memory, int queueSize) implements AutoCloseab
         }
         SharedRegion memory =
                 SharedRegion.map("inflight region", fd, given.mmapOffsetBytes(), given.mmapSizeBytes(), allowUnsealed);
-        boolean ours = given.mmapSizeBytes() == InflightLog.bytes(SplitVirtqueue.MAX_SIZE) * given.queues();
-        return new InflightRegion(memory, ours ? SplitVirtqueue.MAX_SIZE : given.queueSize());
+        boolean ours = given.mmapSizeBytes() == PART_BYTES * given.queues();
+        return new InflightRegion(memory, ours ? PART_BYTES : InflightLog.bytes(given.queueSize()));
     }
 
-    /** The part of one ring. */
+    /** The part of one split ring. */
     InflightLog log(int index, int size) throws VhostUserException {
-        return InflightLog.of(memory.bytes(), index, queueSize, size);
+        return new InflightLog(part(index, InflightLog.bytes(size)), size);
+    }
+
+    /** The part of one packed ring. */
+    PackedInflightLog packedLog(int index, int size) throws VhostUserException {
+        return new PackedInflightLog(part(index, PackedInflightLog.bytes(size)), size);
+    }
+
+    private MemorySegment part(int index, long neededBytes) throws VhostUserException {
+        if (neededBytes > partBytes || partBytes > memory.bytes().byteSize() - index * partBytes) {
+            throw new VhostUserException("ring " + index + ", which needs " + neededBytes
+                    + " bytes, has no place in an inflight region of "
+                    + memory.bytes().byteSize() + " bytes in parts of " + partBytes);
+        }
+        return memory.bytes().asSlice(index * partBytes, partBytes);
     }
 
     @Override
@@ -65,7 +84,7 @@ record InflightRegion(SharedRegion memory, int queueSize) implements AutoCloseab
     private static void check(InflightDescription description) throws VhostUserException {
         int queues = description.queues();
         int size = description.queueSize();
-        if (queues < 1 || queues > ServedDevice.MAX_QUEUES || size < 1 || size > SplitVirtqueue.MAX_SIZE) {
+        if (queues < 1 || queues > ServedDevice.MAX_QUEUES || size < 1 || size > Virtqueue.MAX_SIZE) {
             throw new VhostUserException("inflight region for " + queues + " rings of " + size);
         }
     }

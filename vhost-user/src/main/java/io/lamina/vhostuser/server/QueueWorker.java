@@ -3,7 +3,7 @@ package io.lamina.vhostuser.server;
 import io.lamina.linux.Safepoint;
 import io.lamina.vhostuser.block.BlockRequest.Progress;
 import io.lamina.vhostuser.memory.DirtyLog;
-import io.lamina.vhostuser.virtqueue.SplitVirtqueue;
+import io.lamina.vhostuser.virtqueue.Virtqueue;
 import io.lamina.vhostuser.virtqueue.VirtqueueException;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,11 +20,17 @@ final class QueueWorker {
     /** Completed requests after which the driver sees them, so that it can refill the ring meanwhile. */
     private static final int PUBLISH_EVERY = 16;
 
+    /** Completed requests that are worth an interrupt before a long one. */
+    private static final int EARLY_PUBLISH = 5;
+
+    /** So many long requests take about as long as a driver takes to wake up. */
+    private static final int LAST_ONES = 2;
+
     /** Looks at a ring between two looks at the clock, which cost as much as several. */
     private static final int LOOKS_PER_CLOCK = 8;
 
     private final DeviceContext device;
-    private final SplitVirtqueue queue;
+    private final Virtqueue queue;
     private final Listener listener;
     private final Runnable collect = this::collect;
     private final List<Runnable> whenIdle = new ArrayList<>();
@@ -63,14 +69,14 @@ final class QueueWorker {
         void broken(String why);
     }
 
-    QueueWorker(DeviceContext device, SplitVirtqueue queue, Listener listener) {
+    QueueWorker(DeviceContext device, Virtqueue queue, Listener listener) {
         this.device = device;
         this.queue = queue;
         this.listener = listener;
     }
 
     /** The ring's state. */
-    SplitVirtqueue queue() {
+    Virtqueue queue() {
         return queue;
     }
 
@@ -151,6 +157,10 @@ final class QueueWorker {
                 if (request == null) {
                     return false;
                 }
+            }
+            if (queue.unpublished() >= EARLY_PUBLISH && request.request.isLong() && !queue.hasMoreThan(LAST_ONES)) {
+                // The last ones there are: while they are carried out, the driver wakes up and refills the ring.
+                publish();
             }
             Progress progress = step(request);
             switch (progress) {

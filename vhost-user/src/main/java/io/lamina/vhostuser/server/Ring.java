@@ -7,7 +7,10 @@ import io.lamina.linux.SystemCallException;
 import io.lamina.vhostuser.memory.DirtyLog;
 import io.lamina.vhostuser.protocol.Request.VringAddresses;
 import io.lamina.vhostuser.protocol.VhostUserException;
+import io.lamina.vhostuser.virtqueue.PackedVirtqueue;
 import io.lamina.vhostuser.virtqueue.SplitVirtqueue;
+import io.lamina.vhostuser.virtqueue.VirtioFeatures;
+import io.lamina.vhostuser.virtqueue.Virtqueue;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
@@ -19,12 +22,15 @@ import org.jspecify.annotations.Nullable;
 final class Ring implements QueueWorker.Listener {
     private static final System.Logger LOG = System.getLogger(Ring.class.getName());
 
+    /** A split ring's base is an available index alone. */
+    private static final int MAX_SPLIT_BASE = 0xffff;
+
     private final DeviceContext device;
     private final GuestView guest;
     private final int index;
 
     private int size;
-    private SplitVirtqueue.Base base = new SplitVirtqueue.Base.FromUsedRing();
+    private Virtqueue.Base base = new Virtqueue.Base.FromUsedRing();
     private @Nullable VringAddresses addresses;
     private @Nullable OwnedFd kick;
     private @Nullable OwnedFd call;
@@ -40,20 +46,20 @@ final class Ring implements QueueWorker.Listener {
     }
 
     void setSize(long num) throws VhostUserException {
-        if (!SplitVirtqueue.isLegalSize(num)) {
+        if (!Virtqueue.isLegalSize(num)) {
             throw new VhostUserException("SET_VRING_NUM: ring " + index + " of " + num
-                    + " descriptors; a power of two up to " + SplitVirtqueue.MAX_SIZE + " is accepted");
+                    + " descriptors; a power of two up to " + Virtqueue.MAX_SIZE + " is accepted");
         }
         refuseWhileRunning("SET_VRING_NUM");
         size = (int) num;
     }
 
     void setBase(long num) throws VhostUserException {
-        if (num > 0xffff) {
+        if (num > MAX_SPLIT_BASE && !isPacked()) {
             throw new VhostUserException("SET_VRING_BASE: ring " + index + " has base " + num + ", above 65535");
         }
         refuseWhileRunning("SET_VRING_BASE");
-        base = new SplitVirtqueue.Base.Available((int) num);
+        base = new Virtqueue.Base.Given((int) num);
     }
 
     void setAddresses(VringAddresses given) throws VhostUserException {
@@ -132,12 +138,7 @@ final class Ring implements QueueWorker.Listener {
                 || guest.memory().isEmpty()) {
             return;
         }
-        SplitVirtqueue queue = new SplitVirtqueue(guest.memory(), size, where, base, guest.features());
-        InflightRegion inflight = guest.inflight();
-        if (inflight != null) {
-            queue.keep(inflight.log(index, size));
-        }
-        QueueWorker started = new QueueWorker(device, queue, this);
+        QueueWorker started = new QueueWorker(device, isPacked() ? packed(where) : split(where), this);
         watchKick(started);
         worker = started;
         if (enabled) {
@@ -146,6 +147,28 @@ final class Ring implements QueueWorker.Listener {
         } else {
             started.pause(() -> {});
         }
+    }
+
+    private boolean isPacked() {
+        return (guest.features() & VirtioFeatures.RING_PACKED) != 0;
+    }
+
+    private Virtqueue split(VringAddresses where) throws VhostUserException {
+        SplitVirtqueue queue = new SplitVirtqueue(guest.memory(), size, where, base, guest.features());
+        InflightRegion inflight = guest.inflight();
+        if (inflight != null) {
+            queue.keep(inflight.log(index, size));
+        }
+        return queue;
+    }
+
+    private Virtqueue packed(VringAddresses where) throws VhostUserException {
+        PackedVirtqueue queue = new PackedVirtqueue(guest.memory(), size, where, base, guest.features());
+        InflightRegion inflight = guest.inflight();
+        if (inflight != null) {
+            queue.keep(inflight.packedLog(index, size));
+        }
+        return queue;
     }
 
     /** Stops serving for a while, and calls back when no chain is under way. */
@@ -177,7 +200,7 @@ final class Ring implements QueueWorker.Listener {
         if (running != null) {
             // It may still stand in line for a turn, and must not take it.
             running.pause(() -> {});
-            base = new SplitVirtqueue.Base.Available(running.queue().nextAvailable());
+            base = new Virtqueue.Base.Given(running.queue().base());
             worker = null;
             cancelWatch();
         }
@@ -186,7 +209,7 @@ final class Ring implements QueueWorker.Listener {
     /** After {@link #quiesce}: {@code GET_VRING_BASE}. Answers where another back-end goes on. */
     int stop() {
         detach();
-        int next = base instanceof SplitVirtqueue.Base.Available(int available) ? available : 0;
+        int next = base instanceof Virtqueue.Base.Given(int given) ? given : 0;
         closeFds();
         return next;
     }
@@ -194,7 +217,7 @@ final class Ring implements QueueWorker.Listener {
     /** After {@link #quiesce}: back to how a connection starts. */
     void reset() {
         stop();
-        base = new SplitVirtqueue.Base.FromUsedRing();
+        base = new Virtqueue.Base.FromUsedRing();
         size = 0;
         addresses = null;
         enabled = false;

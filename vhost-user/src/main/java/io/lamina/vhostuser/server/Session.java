@@ -217,7 +217,8 @@ final class Session {
                 defer(
                         message,
                         stopped::quiesce,
-                        () -> reply(message, new Reply.VringState((int) index, stopped.stop())));
+                        () -> reply(
+                                message, new Reply.VringState((int) index, Integer.toUnsignedLong(stopped.stop()))));
             }
             case Request.ResetDevice _ -> reset(message);
             case Request.SetStatus(long given) -> {

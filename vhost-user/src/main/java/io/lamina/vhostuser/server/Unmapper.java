@@ -1,6 +1,7 @@
 package io.lamina.vhostuser.server;
 
 import java.util.List;
+import java.util.concurrent.RejectedExecutionException;
 
 /** Gives mapped memory up in threads that have the time: closing it waits for every thread of the process. */
 final class Unmapper {
@@ -27,7 +28,11 @@ final class Unmapper {
                     LOG.log(System.Logger.Level.ERROR, "cannot unmap", failure);
                 }
             }
-            loop.execute(done);
+            try {
+                loop.execute(done);
+            } catch (RejectedExecutionException over) {
+                // The loop has ended, and nobody waits any more.
+            }
         });
     }
 

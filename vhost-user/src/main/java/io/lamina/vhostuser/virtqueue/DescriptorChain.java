@@ -90,6 +90,11 @@ public final class DescriptorChain implements GuestMemory.Places {
         writing = false;
     }
 
+    /** Names the chain anew: a packed ring tells the id last. */
+    void identify(int id) {
+        head = id;
+    }
+
     void begin(int chainHead) {
         clear();
         head = chainHead;

@@ -1,6 +1,5 @@
 package io.lamina.vhostuser.virtqueue;
 
-import io.lamina.vhostuser.protocol.VhostUserException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
@@ -43,7 +42,7 @@ public final class InflightLog {
      * @param bytes {@link #bytes(int)} of them, aligned to 8
      * @param size the ring's
      */
-    InflightLog(MemorySegment bytes, int size) {
+    public InflightLog(MemorySegment bytes, int size) {
         this.bytes = bytes;
         this.size = size;
         this.batch = new int[size];
@@ -52,18 +51,6 @@ public final class InflightLog {
     /** What a ring of this size takes of a region, a multiple of 64. */
     public static long bytes(int size) {
         return (DESCRIPTORS + (long) DESCRIPTOR_BYTES * size + ALIGNMENT_BYTES - 1) & -ALIGNMENT_BYTES;
-    }
-
-    /** The part of a region that belongs to a ring, when the region was made for rings of {@code regionQueueSize}. */
-    public static InflightLog of(MemorySegment region, int index, int regionQueueSize, int size)
-            throws VhostUserException {
-        long stride = bytes(regionQueueSize);
-        if (size > regionQueueSize || stride > region.byteSize() - index * stride) {
-            throw new VhostUserException("ring " + index + " of " + size
-                    + " descriptors has no place in an inflight region of " + region.byteSize() + " bytes for rings of "
-                    + regionQueueSize);
-        }
-        return new InflightLog(region.asSlice(index * stride, stride), size);
     }
 
     /**

@@ -109,6 +109,11 @@ public final class SplitDriver {
         return head;
     }
 
+    /** Chains published and not given back. */
+    public int inFlight() {
+        return (publishedIndex - usedIndex) & INDEX_MASK;
+    }
+
     /** What the device says to have written into the chain that {@link #poll} answered last. */
     public long lastLengthBytes() {
         return lastLengthBytes;

@@ -10,15 +10,10 @@ import java.util.BitSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A split virtqueue, device side. It belongs to one event loop. Indices run freely modulo 2^16; an entry's slot is its
- * index modulo the ring's size, a power of two.
- *
- * <p>Every field is read from guest memory once, into a local, and judged there.
+ * A split virtqueue, device side. Indices run freely modulo 2^16; an entry's slot is its index modulo the ring's size, a
+ * power of two.
  */
-public final class SplitVirtqueue {
-    /** The largest ring on offer; QEMU's own limit. */
-    public static final int MAX_SIZE = 1024;
-
+public final class SplitVirtqueue implements Virtqueue {
     private static final int INDEX_MASK = 0xffff;
 
     private final GuestMemory guest;
@@ -58,27 +53,19 @@ public final class SplitVirtqueue {
             throws VhostUserException {
         this.guest = guest;
         this.size = size;
-        descriptors = part(guest, addresses.descriptor(), SplitRing.descriptorBytes(size), 16, "descriptor table");
-        available = part(guest, addresses.available(), SplitRing.availableBytes(size), 2, "available ring");
-        used = part(guest, addresses.used(), SplitRing.usedBytes(size), 4, "used ring");
+        descriptors =
+                RingMemory.part(guest, addresses.descriptor(), SplitRing.descriptorBytes(size), 16, "descriptor table");
+        available = RingMemory.part(guest, addresses.available(), SplitRing.availableBytes(size), 2, "available ring");
+        used = RingMemory.part(guest, addresses.used(), SplitRing.usedBytes(size), 4, "used ring");
         eventIdx = (features & VirtioFeatures.RING_EVENT_IDX) != 0;
         indirect = (features & VirtioFeatures.RING_INDIRECT_DESC) != 0;
         taken = new BitSet(size);
         usedIndex = SplitRing.getAcquire(used, SplitRing.IDX);
         nextAvailable = switch (base) {
-            case Base.Available(int index) -> index & INDEX_MASK;
+            case Base.Given(int index) -> index & INDEX_MASK;
             case Base.FromUsedRing _ -> usedIndex;
         };
         knownAvailable = nextAvailable;
-    }
-
-    /** Where a ring goes on. */
-    public sealed interface Base {
-        /** At this available index, given by the front-end. */
-        record Available(int index) implements Base {}
-
-        /** Where the used ring ends: the front-end said nothing, and nothing is in flight. */
-        record FromUsedRing() implements Base {}
     }
 
     /**
@@ -92,26 +79,23 @@ public final class SplitVirtqueue {
         log = inflight;
     }
 
-    /** A ring's size is a power of two up to {@link #MAX_SIZE}. */
-    public static boolean isLegalSize(long size) {
-        return size > 0 && size <= MAX_SIZE && Long.bitCount(size) == 1;
-    }
-
-    /** The available index of the next chain: where another back-end goes on. */
-    public int nextAvailable() {
+    @Override
+    public int base() {
         return nextAvailable;
     }
 
-    /** Chains taken and not given back yet. */
-    public int inFlight() {
-        return taken.cardinality();
+    @Override
+    public boolean hasMoreThan(int few) throws VirtqueueException {
+        boolean _ = refresh();
+        return again.length - againTaken + ((knownAvailable - nextAvailable) & INDEX_MASK) > few;
     }
 
-    /**
-     * Takes the next chain, if the driver has made one available.
-     *
-     * @throws VirtqueueException when the driver broke a rule: the ring must not be used any more
-     */
+    @Override
+    public int unpublished() {
+        return unpublished;
+    }
+
+    @Override
     public boolean next(DescriptorChain chain) throws VirtqueueException {
         if (againTaken < again.length) {
             int head = again[againTaken++];
@@ -141,16 +125,12 @@ public final class SplitVirtqueue {
         return true;
     }
 
-    /** The driver has made chains available that have not been taken. */
+    @Override
     public boolean hasAvailable() throws VirtqueueException {
         return againTaken < again.length || nextAvailable != knownAvailable || refresh();
     }
 
-    /**
-     * Gives a chain back; the driver sees it after {@link #publish}.
-     *
-     * @param writtenBytes what the device wrote into the chain's writable buffers, an unsigned 32-bit number
-     */
+    @Override
     public void complete(int head, long writtenBytes) {
         taken.clear(head);
         if (log != null) {
@@ -162,7 +142,7 @@ public final class SplitVirtqueue {
         unpublished++;
     }
 
-    /** Lets the driver see everything completed; true when it wants to be interrupted for it. */
+    @Override
     public boolean publish() {
         if (unpublished == 0) {
             return false;
@@ -189,19 +169,20 @@ public final class SplitVirtqueue {
         return first || passed;
     }
 
-    /** Marks the used ring, which lies at this address of the guest, as written. */
+    @Override
     public void markUsedRing(DirtyLog log, long usedGuestAddress) {
         log.mark(usedGuestAddress, SplitRing.usedBytes(size));
     }
 
-    /** Asks the driver not to kick; with event indices it is enough not to ask for a kick again. */
+    @Override
     public void disableKicks() {
+        // With event indices it is enough not to ask for a kick again.
         if (!eventIdx) {
             SplitRing.setOpaque(used, SplitRing.FLAGS, SplitRing.NO_NOTIFY);
         }
     }
 
-    /** Asks the driver to kick for the next chain; true when one is there already and the kick may not come. */
+    @Override
     public boolean enableKicks() throws VirtqueueException {
         if (eventIdx) {
             long availEvent = SplitRing.RING + (long) SplitRing.USED_ENTRY_BYTES * size;
@@ -288,17 +269,5 @@ public final class SplitVirtqueue {
             }
         }
         throw new VirtqueueException("chain " + chain.head() + " has an indirect table with a loop");
-    }
-
-    private static MemorySegment part(
-            GuestMemory guest, long userAddress, long lengthBytes, int alignmentBytes, String what)
-            throws VhostUserException {
-        MemorySegment bytes = guest.atUserAddress(userAddress, lengthBytes, what);
-        // Both: the driver's own rule, and what a whole access in this process needs.
-        if (userAddress % alignmentBytes != 0 || bytes.address() % alignmentBytes != 0) {
-            throw new VhostUserException(what + " at 0x" + Long.toHexString(userAddress) + " is not aligned to "
-                    + alignmentBytes + " bytes");
-        }
-        return bytes;
     }
 }

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.lamina.linux.DataFile;
 import io.lamina.linux.OwnedFd;
 import io.lamina.linux.UnixSocket;
+import io.lamina.vhostuser.block.DeviceDescription;
 import io.lamina.vhostuser.block.VirtioBlk;
 import io.lamina.vhostuser.frontend.BlockDriver;
 import io.lamina.vhostuser.frontend.DriverMemory;
@@ -94,7 +95,7 @@ class DataPlaneTest {
             pair.second().close();
             try (VhostUserFrontend frontend = new VhostUserFrontend(pair.first().duplicate());
                     DriverMemory memory = new DriverMemory(4 << 20)) {
-                long features = frontend.number(new Request.GetFeatures());
+                long features = BlockDriver.featuresOf(frontend);
                 frontend.negotiateProtocol(-1);
                 frontend.tell(new Request.SetFeatures(features));
                 frontend.tell(new Request.SetMemTable(List.of(memory.region())), memory.fd());
@@ -141,9 +142,10 @@ class DataPlaneTest {
                             1,
                             false,
                             List.of(new DeviceSpec.Run(0, 512, id, 0), new DeviceSpec.Run(511, 10, id, 0))),
-                    new DeviceSpec(8191, 512, "s", 1, false, List.of()),
-                    new DeviceSpec(8192, 513, "s", 1, false, List.of()),
-                    new DeviceSpec(-512, 512, "s", 1, false, List.of()),
+                    writable(8192, List.of()),
+                    writable(8192, List.of(new DeviceSpec.Run(0, 4096, id, 0))),
+                    writable(8192, List.of(new DeviceSpec.Run(0, 8192, id, 512))),
+                    writable(16384, List.of(new DeviceSpec.Run(0, 16384, id, 0))),
                     new DeviceSpec(8192, 512, "s", 0, false, List.of()),
                     new DeviceSpec(8192, 512, "s", 65, false, List.of()));
             for (DeviceSpec spec : wrong) {
@@ -151,10 +153,17 @@ class DataPlaneTest {
                         IOException.class, () -> client.serveConnected(spec, pair.second()), spec.toString());
                 assertTrue(refused.getMessage().startsWith("the data plane refuses: "), refused.getMessage());
             }
+            assertThrows(IllegalArgumentException.class, () -> new DeviceSpec(8191, 512, "s", 1, false, List.of()));
+            assertThrows(IllegalArgumentException.class, () -> new DeviceSpec(8192, 513, "s", 1, false, List.of()));
+            assertThrows(IllegalArgumentException.class, () -> new DeviceSpec(-512, 512, "s", 1, false, List.of()));
             assertThrows(IOException.class, () -> client.remove(1234));
             assertThrows(IOException.class, () -> client.dropFile(1234));
             client.dropFile(id);
         }
+    }
+
+    private static DeviceSpec writable(long sizeBytes, List<DeviceSpec.Run> runs) {
+        return new DeviceSpec(new DeviceDescription(sizeBytes, 512, false, "s"), 1, false, runs);
     }
 
     @Test

@@ -75,7 +75,7 @@ class KilledServerTest {
             for (int life = 0; life <= KILLS; life++) {
                 Process server = startServer(file, socket);
                 try (VhostUserFrontend frontend = VhostUserFrontend.connect(socket)) {
-                    long features = frontend.number(new Request.GetFeatures());
+                    long features = BlockDriver.featuresOf(frontend);
                     frontend.negotiateProtocol(-1);
                     frontend.tell(new Request.SetFeatures(features));
                     if (inflightFd == null) {

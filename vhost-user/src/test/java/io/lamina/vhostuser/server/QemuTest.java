@@ -161,8 +161,8 @@ class QemuTest {
                 assertTrue(daemon.isAlive(), "qemu-storage-daemon has started");
                 Thread.sleep(20);
             }
-            assertTrue(new BlockLoad(4096, 8, false, 200).run(socket).requests() > 100);
-            assertTrue(new BlockLoad(65536, 2, true, 200).run(socket).requests() > 10);
+            assertTrue(new BlockLoad(1, 4096, 8, false, 200).run(socket).requests() > 100);
+            assertTrue(new BlockLoad(1, 65536, 2, true, 200).run(socket).requests() > 10);
         } finally {
             daemon.destroyForcibly().waitFor();
         }

@@ -14,6 +14,7 @@ import io.lamina.vhostuser.protocol.ReceivedFds;
 import io.lamina.vhostuser.protocol.Request;
 import io.lamina.vhostuser.protocol.Request.InflightDescription;
 import io.lamina.vhostuser.protocol.Request.VringAddresses;
+import io.lamina.vhostuser.virtqueue.VirtioFeatures;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
@@ -90,7 +91,7 @@ class RecordedFrontEndsTest {
         frontend.send(new Request.GetConfig(0, 60, 1), true, new byte[0], List.of());
         assertEquals(60, MessageCodec.decodeConfig(frontend.reply()).bytes().remaining());
         try (BlockDriver queue = new BlockDriver(memory, QUEUE_SIZE, 2, 4096, offered)) {
-            acknowledged(new Request.SetFeatures(offered & ~(1L << 26)));
+            acknowledged(new Request.SetFeatures(offered & ~(1L << 26) & ~VirtioFeatures.RING_PACKED));
             acknowledged(new Request.SetMemTable(List.of(memory.region())), memory.fd());
             acknowledged(new Request.SetVringNum(0, QUEUE_SIZE));
             try (ReceivedFds fds = new ReceivedFds()) {
@@ -128,6 +129,7 @@ class RecordedFrontEndsTest {
         assertEquals(
                 (1 << 20) / 512, config.bytes().order(ByteOrder.LITTLE_ENDIAN).getLong(0));
         posted(new Request.SetOwner());
+        posted(new Request.SetFeatures(offered & ~VirtioFeatures.RING_PACKED));
         assertTrue(ask(new Request.GetQueueNum(), false) >= 1);
         try (BlockDriver queue = new BlockDriver(memory, QUEUE_SIZE, 2, 4096, offered)) {
             posted(new Request.SetVringCall(0, true), queue.call());
@@ -148,7 +150,7 @@ class RecordedFrontEndsTest {
         long offered = ask(new Request.GetFeatures(), false);
         long protocol = ask(new Request.GetProtocolFeatures(), false);
         posted(new Request.SetProtocolFeatures(protocol & ~ProtocolFeatures.INFLIGHT_SHMFD));
-        posted(new Request.SetFeatures(offered));
+        posted(new Request.SetFeatures(offered & ~VirtioFeatures.RING_PACKED));
         assertTrue(ask(new Request.GetQueueNum(), false) >= 1);
         for (int offset = 0; offset < 64; offset += 4) {
             assertEquals(4, frontend.config(offset, 4).bytes().remaining());
@@ -178,7 +180,7 @@ class RecordedFrontEndsTest {
         assertEquals(57, MessageCodec.decodeConfig(frontend.reply()).bytes().remaining());
         acknowledged(new Request.AddMemReg(memory.region()), memory.fd());
         // Firmware: no EVENT_IDX, one queue; then Linux on the same connection with new addresses.
-        long[] accepted = {0x1_4000_0044L, offered & ~(1L << 26)};
+        long[] accepted = {0x1_4000_0044L, offered & ~(1L << 26) & ~VirtioFeatures.RING_PACKED};
         for (long features : accepted) {
             try (BlockDriver queue = new BlockDriver(memory, QUEUE_SIZE, 2, 4096, features)) {
                 posted(new Request.SetFeatures(features));
@@ -206,7 +208,7 @@ class RecordedFrontEndsTest {
     void libblkioWantsAnAcknowledgementOfEverything() throws IOException {
         posted(new Request.SetOwner());
         long offered = ask(new Request.GetFeatures(), false);
-        posted(new Request.SetFeatures(offered));
+        posted(new Request.SetFeatures(offered & ~VirtioFeatures.RING_PACKED));
         assertEquals(0x8209, ask(new Request.GetProtocolFeatures(), false) & 0x8209);
         posted(new Request.SetProtocolFeatures(0x8209));
         assertTrue(ask(new Request.GetQueueNum(), true) >= 1);

@@ -60,7 +60,7 @@ final class Served implements AutoCloseable {
         Guest(long memoryBytes) throws IOException {
             frontend = VhostUserFrontend.connect(socket);
             memory = new DriverMemory(memoryBytes);
-            features = frontend.number(new Request.GetFeatures());
+            features = BlockDriver.featuresOf(frontend);
             frontend.negotiateProtocol(-1);
             frontend.tell(new Request.SetFeatures(features));
             frontend.tell(new Request.AddMemReg(memory.region()), memory.fd());

@@ -62,7 +62,7 @@ class ShrunkMemoryTest {
                 OwnedFd kick = EventFd.create();
                 OwnedFd err = EventFd.create()) {
             MemorySegment memory = MemoryMap.shared(memfd, 0, KEPT_BYTES + LOST_BYTES, arena);
-            long features = frontend.number(new Request.GetFeatures());
+            long features = BlockDriver.featuresOf(frontend);
             frontend.negotiateProtocol(-1);
             frontend.tell(new Request.SetFeatures(features));
             frontend.tell(

@@ -1,4 +1,4 @@
-package io.lamina.host.run;
+package io.lamina.host.attach;
 
 import io.lamina.host.flatten.MemoryFiles;
 import io.lamina.images.device.Extent;
@@ -7,6 +7,7 @@ import io.lamina.linux.OwnedFd;
 import io.lamina.linux.Pidfd;
 import io.lamina.linux.Spawn;
 import io.lamina.linux.UnixSocket;
+import io.lamina.vhostuser.block.DeviceDescription;
 import io.lamina.vhostuser.server.DataPlane;
 import io.lamina.vhostuser.server.DataPlaneClient;
 import io.lamina.vhostuser.server.DeviceSpec;
@@ -19,11 +20,12 @@ import java.util.Map;
 
 /**
  * The data plane as a process of its own: a small JVM that gets every file and socket as a descriptor. It ends when this
- * process does, however that ends, because its control socket then does.
+ * process does, however that ends, because its control socket then does. Where this process is root's, that one is
+ * nobody's.
  */
-final class DataPlaneProcess implements AutoCloseable {
+public final class DataPlaneProcess implements AutoCloseable {
     /** What the guest finds the device by, {@code /sys/block/NAME/serial}. */
-    static final String SERIAL = "lamina-image";
+    private static final String SERIAL = "lamina-image";
 
     private static final int CONTROL_FD = 3;
 
@@ -36,7 +38,7 @@ final class DataPlaneProcess implements AutoCloseable {
     }
 
     /** Starts a data plane with this process's Java and class path. */
-    static DataPlaneProcess start(DataPlaneClient.Listener listener) throws IOException {
+    public static DataPlaneProcess start(DataPlaneClient.Listener listener) throws IOException {
         List<String> arguments = new ArrayList<>(DataPlane.JVM_FLAGS);
         arguments.addAll(List.of("-cp", System.getProperty("java.class.path"), DataPlane.class.getName()));
         arguments.addAll(List.of(DataPlane.CONTROL_OPTION, Integer.toString(CONTROL_FD)));
@@ -58,17 +60,41 @@ final class DataPlaneProcess implements AutoCloseable {
     }
 
     /** The process number, for messages. */
-    int pid() {
+    public int pid() {
         return process.pid();
     }
 
+    /** Serves a device to one front-end; answers the socket that the machine's side of it is to get. */
+    public OwnedFd serve(DeviceSpec spec) throws IOException {
+        UnixSocket.Pair pair = UnixSocket.pair();
+        try (OwnedFd ours = pair.first()) {
+            client.serveConnected(spec, ours);
+            return pair.second();
+        } catch (IOException failure) {
+            pair.close();
+            throw failure;
+        }
+    }
+
     /**
-     * Serves a device; answers the socket that the machine's side of it is to get.
+     * Serves a device to one front-end after another.
+     *
+     * @param listening stays the caller's
+     * @param peerUid the only user id that may connect, or {@link io.lamina.vhostuser.server.ServedDevice#ANY_UID}
+     */
+    public void listen(DeviceSpec device, OwnedFd listening, int peerUid) throws IOException {
+        client.serve(device, listening, peerUid);
+    }
+
+    /**
+     * Hands the files of a read-only device over.
      *
      * @param extents the device, from byte 0 on without a gap
      * @param blockSizeBytes its logical blocks: no larger than those of a file system on it
+     * @param allowUnsealedMemory see {@link io.lamina.vhostuser.server.ServedDevice}
      */
-    OwnedFd serve(List<Extent> extents, int blockSizeBytes) throws IOException {
+    public DeviceSpec describe(List<Extent> extents, int blockSizeBytes, int queues, boolean allowUnsealedMemory)
+            throws IOException {
         Map<Path, Integer> files = new HashMap<>();
         List<DeviceSpec.Run> runs = new ArrayList<>();
         for (Extent extent : extents) {
@@ -88,15 +114,22 @@ final class DataPlaneProcess implements AutoCloseable {
                 case Extent.ZeroExtent _ -> {}
             }
         }
-        UnixSocket.Pair pair = UnixSocket.pair();
-        try (OwnedFd ours = pair.first()) {
-            long sizeBytes = extents.getLast().endByte();
-            client.serveConnected(new DeviceSpec(sizeBytes, blockSizeBytes, SERIAL, 1, false, runs), ours);
-            return pair.second();
-        } catch (IOException failure) {
-            pair.close();
-            throw failure;
-        }
+        long sizeBytes = extents.getLast().endByte();
+        DeviceDescription description = new DeviceDescription(sizeBytes, blockSizeBytes, true, SERIAL);
+        return new DeviceSpec(description, queues, allowUnsealedMemory, runs);
+    }
+
+    /** Hands one file over that is the whole device; where a read-only one ends early, zeroes follow. */
+    public DeviceSpec describe(OwnedFd file, DeviceDescription device, int queues, boolean allowUnsealedMemory)
+            throws IOException {
+        DeviceSpec.Run whole = new DeviceSpec.Run(0, device.sizeBytes(), client.addFile(file), 0);
+        return new DeviceSpec(device, queues, allowUnsealedMemory, List.of(whole));
+    }
+
+    /** Stops serving after the requests under way, and waits until the process has ended. */
+    public void stop() throws IOException {
+        client.stop();
+        process.waitFor();
     }
 
     @Override
