@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.Consumer;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -46,10 +47,16 @@ final class DeviceArguments {
     }
 
     void withDevice(Use use) throws IOException, InterruptedException {
-        withDevice(command, sources, verbose, use);
+        withDevice(command, sources, verbose, layers -> copied = layers, use);
     }
 
-    static void withDevice(CommandSpec command, List<String> sources, boolean verbose, Use use)
+    /** @param copies is told, before the device is used, which layers are copies of those that were named */
+    static void withDevice(
+            CommandSpec command,
+            List<String> sources,
+            boolean verbose,
+            Consumer<List<NativeLayers.Copied>> copies,
+            Use use)
             throws IOException, InterruptedException {
         if (isImage(sources.getFirst())) {
             if (sources.size() > 1) {
@@ -60,17 +67,17 @@ final class DeviceArguments {
             ImagePreparation preparation = new ImagePreparation(store, steps);
             try (FlattenedImage image =
                     preparation.flatten(ImageReference.parse(sources.getFirst()).open())) {
-                copied = preparation.copied();
+                copies.accept(preparation.copied());
                 use.of(image.device());
             }
             return;
         }
-        NativeLayers copies = LayerArguments.copies();
+        NativeLayers natives = LayerArguments.copies();
         try (LayerFileSet layers = LayerFileSet.open(
-                        sources.stream().map(LayerArguments::file).toList(), copies);
+                        sources.stream().map(LayerArguments::file).toList(), natives);
                 FsmetaFile fsmeta = FsmetaFile.merge(layers.images())) {
-            copied = copies.copied();
-            copied.forEach(layer -> System.err.println("lamina: " + layer.sentence()));
+            copies.accept(natives.copied());
+            natives.copied().forEach(layer -> System.err.println("lamina: " + layer.sentence()));
             use.of(layers.flatten(fsmeta));
         }
     }

@@ -128,6 +128,7 @@ final class DeviceServeCommand implements Callable<Integer> {
                     command,
                     what.sources,
                     verbose,
+                    _ -> {},
                     device -> serve(plane -> plane.describe(
                             device.extents(), device.geometry().dataBlockSizeBytes(), queues, allowUnsealedMemory)));
         }

@@ -3,6 +3,8 @@ package io.lamina.vmtests.attacks;
 import io.lamina.host.flatten.FsmetaFile;
 import io.lamina.host.flatten.LayerFileSet;
 import io.lamina.host.flatten.LayerFileSet.LayerFile;
+import io.lamina.host.flatten.NativeLayers;
+import io.lamina.host.store.BlobStore;
 import io.lamina.images.device.FlattenedDevice;
 import io.lamina.images.oci.Digest;
 import io.lamina.images.statement.ImageStatement;
@@ -33,7 +35,8 @@ record AttackImage(byte[] device, byte[] config, ImageStatement statement, List<
     static AttackImage of(Path directory, List<LayerFile> layers, ImageStatement.Terms terms, String config)
             throws IOException {
         byte[] configBytes = config.getBytes(StandardCharsets.UTF_8);
-        try (LayerFileSet files = LayerFileSet.open(layers);
+        NativeLayers copies = new NativeLayers(() -> BlobStore.open(directory.resolve("store")));
+        try (LayerFileSet files = LayerFileSet.open(layers, copies);
                 FsmetaFile fsmeta = FsmetaFile.merge(files.images())) {
             FlattenedDevice device = files.flatten(fsmeta);
             Path raw = directory.resolve("raw");
