@@ -18,6 +18,10 @@ import picocli.CommandLine.HelpCommand;
             DeviceCommand.class,
             ErofsCommand.class,
             GuestCommand.class,
+            ServeCommand.class,
+            StoreCommand.class,
+            StatusCommand.class,
+            ContainerdCommand.class,
             HelpCommand.class
         },
         footerHeading = "%nExit status:%n",
