@@ -7,8 +7,6 @@ import io.lamina.wire.content.ReadContentRequest;
 import io.lamina.wire.content.ReadContentResponse;
 import io.lamina.wire.leases.CreateRequest;
 import io.lamina.wire.leases.LeasesGrpcClient;
-import io.lamina.wire.version.VersionGrpcClient;
-import io.lamina.wire.version.VersionResponse;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.net.SocketAddress;
@@ -18,6 +16,7 @@ import io.vertx.grpc.common.GrpcStatus;
 import io.vertx.grpc.common.ServiceMethod;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -71,7 +70,7 @@ public final class Containerd {
         Path file = place.root.resolve("io.containerd.content.v1.content/blobs/sha256/" + digest.hex());
         try {
             return Files.newInputStream(file);
-        } catch (NoSuchFileException | java.nio.file.AccessDeniedException elsewhere) {
+        } catch (NoSuchFileException | AccessDeniedException elsewhere) {
             return read(digest, namespace);
         }
     }
@@ -116,13 +115,6 @@ public final class Containerd {
         var request = request(ContentGrpcClient.Write, namespace);
         request.headers().set(LEASE_HEADER, lease);
         return new ContentOutput(request, ref);
-    }
-
-    /** Its version, such as {@code 2.1.9}. */
-    public String version() throws IOException {
-        VersionResponse answer = await(
-                VersionGrpcClient.create(client, address).version(com.google.protobuf.Empty.getDefaultInstance()));
-        return answer.getVersion();
     }
 
     private <Q, A> GrpcClientRequest<Q, A> request(ServiceMethod<A, Q> method, String namespace) throws IOException {

@@ -1,6 +1,7 @@
 package io.lamina.host.containerd;
 
 import com.github.luben.zstd.ZstdOutputStreamNoFinalizer;
+import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.util.Optional;
@@ -45,7 +46,7 @@ enum LayerMediaType {
 
     /** Compresses to {@code out}, the same bytes each time; closing ends the compressed form and leaves {@code out} open. */
     OutputStream compressing(OutputStream out) throws IOException {
-        OutputStream kept = new java.io.FilterOutputStream(out) {
+        OutputStream kept = new FilterOutputStream(out) {
             @Override
             public void write(byte[] source, int offset, int length) throws IOException {
                 out.write(source, offset, length);

@@ -21,7 +21,6 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -160,8 +159,7 @@ public final class Snapshotter {
     }
 
     /** Turns an active snapshot into a committed one; a layer that was written by hand is converted here. */
-    void commit(String key, String name, Optional<String> parent, Map<String, String> labels)
-            throws IOException, InterruptedException {
+    void commit(String key, String name, Optional<String> parent, Map<String, String> labels) throws IOException {
         Snapshot active = store.snapshots().checkCommit(key, name, parent);
         BlobName blob = layer(active, parent);
         releaseLower(active.id());
@@ -171,7 +169,7 @@ public final class Snapshotter {
         release(active);
     }
 
-    private BlobName layer(Snapshot active, Optional<String> parent) throws IOException, InterruptedException {
+    private BlobName layer(Snapshot active, Optional<String> parent) throws IOException {
         Optional<BlobName> applied = active.content().blob();
         boolean empty = uppers.isEmpty(active.id());
         if (applied.isPresent()) {
@@ -251,10 +249,5 @@ public final class Snapshotter {
 
     private SnapshotDirectories directories() {
         return store.snapshots().directories();
-    }
-
-    /** The way's name in labels and configuration. */
-    static String name(Way way) {
-        return way.name().toLowerCase(Locale.ROOT);
     }
 }

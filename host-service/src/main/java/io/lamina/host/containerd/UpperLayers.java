@@ -3,6 +3,7 @@ package io.lamina.host.containerd;
 import io.lamina.host.store.BlobName;
 import io.lamina.host.store.Snapshot;
 import io.lamina.host.store.Store;
+import io.lamina.images.layer.ConvertedLayer;
 import io.lamina.images.layer.LayerConverter;
 import io.lamina.images.layer.UpperTar;
 import io.lamina.linux.FileStatus;
@@ -18,9 +19,10 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.HashSet;
 import java.util.Set;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** What containers wrote: upper directories of overlayfs. */
 final class UpperLayers {
@@ -47,53 +49,48 @@ final class UpperLayers {
     }
 
     /** Makes a layer blob of what was written. */
-    BlobName convert(long snapshot) throws IOException, InterruptedException {
-        try {
-            return store.layers().add((blob, leaves, recipe) -> {
-                try (PipedInputStream tar = new PipedInputStream(PIPE_BYTES)) {
-                    PipedOutputStream end = new PipedOutputStream(tar);
-                    CompletableFuture<Void> writing = CompletableFuture.runAsync(
-                            () -> {
-                                try (end) {
-                                    writeTar(snapshot, end);
-                                } catch (IOException failure) {
-                                    throw new java.io.UncheckedIOException(failure);
-                                }
-                            },
-                            task -> Thread.ofPlatform()
-                                    .daemon()
-                                    .name("upper-tar")
-                                    .start(task));
-                    var made = LayerConverter.convert(tar, blob, leaves, recipe);
-                    awaitWriter(writing);
-                    return made.diffId();
-                }
-            });
-        } catch (InterruptedIO failure) {
-            throw failure.interrupted;
-        }
+    BlobName convert(long snapshot) throws IOException {
+        return store.layers().add((blob, leaves, recipe) -> {
+            PipedOutputStream end = new PipedOutputStream();
+            FutureTask<Boolean> writing = writing(snapshot, end);
+            try (PipedInputStream tar = new PipedInputStream(end, PIPE_BYTES)) {
+                Thread.ofPlatform().daemon().name("upper-tar").start(writing);
+                ConvertedLayer made = LayerConverter.convert(tar, blob, leaves, recipe);
+                await(writing, null);
+                return made.diffId();
+            } catch (IOException torn) {
+                await(writing, torn); // the pipe is closed by now, so that the writer ends
+                throw torn;
+            }
+        });
     }
 
-    private static void awaitWriter(CompletableFuture<Void> writing) throws IOException {
+    private FutureTask<Boolean> writing(long snapshot, OutputStream end) {
+        return new FutureTask<>(() -> {
+            try (end) {
+                writeTar(snapshot, end);
+                return true;
+            }
+        });
+    }
+
+    /** Waits for the writer; where it has failed by itself, that is what there is to tell, not the torn tar. */
+    private static void await(FutureTask<Boolean> writing, @Nullable IOException torn) throws IOException {
         try {
-            writing.get();
+            boolean _ = writing.get();
         } catch (ExecutionException failure) {
-            throw failure.getCause() instanceof java.io.UncheckedIOException told
-                    ? new IOException(told.getCause())
-                    : new IOException(failure.getCause());
+            boolean byReader = torn != null
+                    && "Pipe closed"
+                            .equals(
+                                    failure.getCause() == null
+                                            ? ""
+                                            : failure.getCause().getMessage());
+            if (!byReader) {
+                throw failure.getCause() instanceof IOException told ? told : new IOException(failure.getCause());
+            }
         } catch (InterruptedException interrupted) {
-            throw new InterruptedIO(interrupted);
-        }
-    }
-
-    /** Carries an interruption through the store. */
-    private static final class InterruptedIO extends IOException {
-        private static final long serialVersionUID = 1L;
-        private final transient InterruptedException interrupted;
-
-        InterruptedIO(InterruptedException interrupted) {
-            super(interrupted);
-            this.interrupted = interrupted;
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted", interrupted);
         }
     }
 

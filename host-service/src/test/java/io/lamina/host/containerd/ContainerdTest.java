@@ -9,6 +9,8 @@ import io.lamina.wire.lamina.StatusResponse;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -147,7 +149,7 @@ class ContainerdTest {
                 TestDaemon daemon = daemon("one", false);
                 RealContainerd containerd = RealContainerd.start(directory.resolve("one"), "sid", daemon, OURS_FIRST)) {
             String reference = registry.push(image.layout(), "image:1");
-            List<Process> pulls = new java.util.ArrayList<>();
+            List<Process> pulls = new ArrayList<>();
             for (String namespace : List.of("a", "b")) {
                 pulls.add(containerd
                         .builder(
@@ -159,7 +161,7 @@ class ContainerdTest {
             for (Process pull : pulls) {
                 assertEquals(0, pull.waitFor());
             }
-            List<Process> runs = new java.util.ArrayList<>();
+            List<Process> runs = new ArrayList<>();
             for (String namespace : List.of("a", "b")) {
                 runs.add(containerd
                         .builder(
@@ -225,9 +227,7 @@ class ContainerdTest {
     }
 
     private static List<String> differences(byte[] one, byte[] other) {
-        return java.util.Arrays.equals(one, other)
-                ? List.of()
-                : List.of(one.length + " and " + other.length + " bytes");
+        return Arrays.equals(one, other) ? List.of() : List.of(one.length + " and " + other.length + " bytes");
     }
 
     private static String key(TestDaemon daemon, String end) {

@@ -2,6 +2,7 @@ package io.lamina.host.containerd;
 
 import io.lamina.host.ops.Configuration;
 import io.lamina.images.oci.Digest;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -36,7 +37,7 @@ record ContentDirectory(Path root) {
     }
 
     static byte[] gzip(byte[] content) throws IOException {
-        var bytes = new java.io.ByteArrayOutputStream();
+        var bytes = new ByteArrayOutputStream();
         try (GZIPOutputStream out = new GZIPOutputStream(bytes)) {
             out.write(content);
         }

@@ -350,6 +350,15 @@ class SnapshotterSuiteTest {
         }
     }
 
+    @Test
+    void whatNoLayerCanSayIsNamedWhenItIsCommitted() throws Exception {
+        try (MountedSnapshot mounted = MountedSnapshot.of(daemon.prepare("k", ""), directory)) {
+            Files.writeString(mounted.path().resolve(".wh.x"), "");
+        }
+        assertRefused(GrpcStatus.INVALID_ARGUMENT, () -> daemon.commit("c", "k"));
+        assertEquals(Kind.ACTIVE, daemon.stat("k").getKind());
+    }
+
     private Set<String> names(String... filters) {
         return daemon.list(filters).stream().map(Info::getName).collect(Collectors.toCollection(TreeSet::new));
     }

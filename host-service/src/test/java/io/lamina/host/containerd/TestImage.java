@@ -1,8 +1,10 @@
 package io.lamina.host.containerd;
 
 import io.lamina.images.oci.Digest;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -60,7 +62,7 @@ final class TestImage {
     void add(byte[] gzip) throws IOException {
         Digest digest = Digest.ofContent(gzip);
         Files.write(layout.resolve("blobs/sha256/" + digest.hex()), gzip);
-        try (InputStream tar = new GZIPInputStream(new java.io.ByteArrayInputStream(gzip))) {
+        try (InputStream tar = new GZIPInputStream(new ByteArrayInputStream(gzip))) {
             diffIds.add("\"" + Digest.ofContent(tar.readAllBytes()) + "\"");
         }
         layers.add(descriptor("application/vnd.oci.image.layer.v1.tar+gzip", digest, gzip.length));
@@ -85,7 +87,7 @@ final class TestImage {
     }
 
     private String blob(String mediaType, String content) throws IOException {
-        byte[] bytes = content.getBytes(java.nio.charset.StandardCharsets.UTF_8);
+        byte[] bytes = content.getBytes(StandardCharsets.UTF_8);
         Digest digest = Digest.ofContent(bytes);
         Files.write(layout.resolve("blobs/sha256/" + digest.hex()), bytes);
         return descriptor(mediaType, digest, bytes.length);
