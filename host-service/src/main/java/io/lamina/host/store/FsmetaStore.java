@@ -12,6 +12,7 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
@@ -27,6 +28,9 @@ import java.util.concurrent.ConcurrentHashMap;
 public final class FsmetaStore {
     private static final String IMAGE = "fsmeta.erofs";
     private static final String LEAVES = "leaves";
+
+    /** What was asked for within this time needs no new note of it: no collection is that quick. */
+    private static final long FRESH_MILLIS = 500;
 
     private final Database database;
     private final Path root;
@@ -92,13 +96,19 @@ public final class FsmetaStore {
     }
 
     private long row(String key, List<BlobName> baseFirst) throws IOException {
+        long now = System.currentTimeMillis();
+        if (Files.getLastModifiedTime(root.resolve(key)).toMillis() > now - FRESH_MILLIS) {
+            OptionalLong known = database.read(connection -> id(connection, key));
+            if (known.isPresent()) {
+                return known.getAsLong();
+            }
+        }
         return database.write(connection -> {
             // Within this transaction, so that no collection comes between.
-            Files.setLastModifiedTime(root.resolve(key), FileTime.fromMillis(System.currentTimeMillis()));
-            try (Rows rows = Rows.of(connection, "SELECT id FROM fsmeta WHERE key = ?", key)) {
-                if (rows.next()) {
-                    return rows.number(1);
-                }
+            Files.setLastModifiedTime(root.resolve(key), FileTime.fromMillis(now));
+            OptionalLong known = id(connection, key);
+            if (known.isPresent()) {
+                return known.getAsLong();
             }
             long id = Rows.insert(connection, "INSERT INTO fsmeta (key) VALUES (?) RETURNING id", key);
             for (int position = 0; position < baseFirst.size(); position++) {
@@ -114,6 +124,12 @@ public final class FsmetaStore {
             }
             return id;
         });
+    }
+
+    private static OptionalLong id(Connection connection, String key) throws SQLException {
+        try (Rows rows = Rows.of(connection, "SELECT id FROM fsmeta WHERE key = ?", key)) {
+            return rows.next() ? OptionalLong.of(rows.number(1)) : OptionalLong.empty();
+        }
     }
 
     /** The one of this number. */
