@@ -90,7 +90,7 @@ class KilledDaemonTest {
                 "containerd.root = " + content.root() + "\ncontainerd.socket = /nonexistent\n");
         for (int round = 0; round < times; round++) {
             Process daemon = start(config);
-            int afterMillis = random.nextInt(900);
+            int afterMillis = random.nextInt(2500);
             Thread killer = Thread.ofPlatform().daemon().start(() -> {
                 try {
                     Thread.sleep(afterMillis);
