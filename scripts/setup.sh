@@ -34,6 +34,57 @@ need_packages() {
   apt_get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# Debian packages that containerd's tests unpack and run without installing them, so that nothing starts by itself: from
+# this machine's own package sources, and containerd from two suites, for its versions 1.7 and 2.
+containerd_tools="runc docker-registry"
+containerd_suites="trixie sid"
+
+# need_containerd: unpacks them in $lamina_home/containerd/{tools,SUITE}. Package lists and caches are kept there, too.
+need_containerd() {
+  local place=$lamina_home/containerd suite missing=()
+  [ -x "$place/tools/usr/bin/docker-registry" ] || missing+=("$containerd_tools")
+  for suite in $containerd_suites; do
+    [ -x "$place/$suite/usr/bin/containerd" ] || missing+=("containerd of $suite")
+  done
+  [ ${#missing[@]} -eq 0 ] && return 0
+  if [ "$install" = 0 ]; then
+    say "missing, to be unpacked in $place: ${missing[*]}"
+    return 1
+  fi
+  say "unpacking Debian packages in $place: ${missing[*]}"
+  mkdir -p "$place"
+  unpack_debian "$place/tools" "" $containerd_tools || return 1
+  for suite in $containerd_suites; do
+    unpack_debian "$place/$suite" "$suite" containerd || return 1
+  done
+}
+
+# unpack_debian DIR SUITE PACKAGE…: downloads packages, of SUITE where one is named, and unpacks them in DIR.
+unpack_debian() {
+  local target=$1 suite=$2 work options=()
+  shift 2
+  work=$(mktemp -d "${TMPDIR:-/tmp}/lamina-apt.XXXXXX")
+  if [ -n "$suite" ]; then
+    mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/none"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $suite main" >"$work/sources.list"
+    options=(-o "Dir::Etc::sourcelist=$work/sources.list" -o "Dir::Etc::sourceparts=$work/none"
+      -o "Dir::Etc::preferencesparts=$work/none" -o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work/cache")
+  fi
+  (
+    cd "$work"
+    chmod 755 . # apt downloads as a user of its own
+    [ -z "$suite" ] || apt-get "${options[@]}" update -qq
+    apt-get "${options[@]}" download -qq "$@" 2>/dev/null
+    rm -rf "$target.new"
+    for package in ./*.deb; do
+      dpkg-deb -x "$package" "$target.new"
+    done
+    rm -rf "$target"
+    mv "$target.new" "$target"
+  ) || { rm -rf "$work"; say "downloading $* failed"; return 1; }
+  rm -rf "$work"
+}
+
 # QEMU before 8 counts as missing: its emulation crashes guests of Linux 6.12.
 has_package() {
   local status version

@@ -3,6 +3,7 @@ package io.lamina.linux;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 
 /**
  * A file opened for reading by the raw bytes of its path, which {@link java.nio.file.Path} cannot name when they are
@@ -36,8 +37,12 @@ public final class OpenFile implements AutoCloseable {
         return new OpenFile(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     }
 
-    /** Opens a directory so that its entries can be read. */
-    static OpenFile directory(byte[] path) throws SystemCallException {
+    /**
+     * Opens a directory so that its entries can be read, and reached through {@link #child}; a symbolic link is refused.
+     *
+     * @throws SystemCallException if {@code open(2)} fails
+     */
+    public static OpenFile directory(byte[] path) throws SystemCallException {
         return new OpenFile(path, O_RDONLY | O_NOFOLLOW | O_DIRECTORY);
     }
 
@@ -49,6 +54,17 @@ public final class OpenFile implements AutoCloseable {
      */
     public long read(MemorySegment target) throws SystemCallException {
         return SystemCall.READ.call(shown(path), fd.number(), target.address(), target.byteSize());
+    }
+
+    /**
+     * A path of {@code name} in this directory, good while this is open, that leads there whatever the directory is
+     * called by now.
+     */
+    public byte[] child(byte[] name) {
+        byte[] directory = ("/proc/self/fd/" + fd.number() + "/").getBytes(StandardCharsets.US_ASCII);
+        byte[] path = Arrays.copyOf(directory, directory.length + name.length);
+        System.arraycopy(name, 0, path, directory.length, name.length);
+        return path;
     }
 
     /** The file descriptor, for the calls of this package. */

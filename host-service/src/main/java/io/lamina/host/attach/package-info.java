@@ -1,4 +1,7 @@
-/** Served devices: the process that serves them, and the sockets on which front-ends find them. */
+/**
+ * What holds a device or a snapshot outside the store: the process that serves devices and the sockets on which front-ends
+ * find them, mounts of this host, and the processes that use them.
+ */
 @NullMarked
 package io.lamina.host.attach;
 

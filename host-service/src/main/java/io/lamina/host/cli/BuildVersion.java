@@ -7,8 +7,12 @@ import picocli.CommandLine.IVersionProvider;
 final class BuildVersion implements IVersionProvider {
     @Override
     public String[] getVersion() {
-        String version = Optional.ofNullable(BuildVersion.class.getPackage().getImplementationVersion())
+        return new String[] {"lamina " + text()};
+    }
+
+    /** The version alone. */
+    static String text() {
+        return Optional.ofNullable(BuildVersion.class.getPackage().getImplementationVersion())
                 .orElse("of an unpacked build");
-        return new String[] {"lamina " + version};
     }
 }

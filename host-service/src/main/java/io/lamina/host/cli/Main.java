@@ -21,6 +21,10 @@ import picocli.CommandLine.HelpCommand;
             GuestCommand.class,
             StatementCommand.class,
             VerifyEvidenceCommand.class,
+            ServeCommand.class,
+            StoreCommand.class,
+            StatusCommand.class,
+            ContainerdCommand.class,
             HelpCommand.class
         },
         footerHeading = "%nExit status:%n",

@@ -95,7 +95,7 @@ public final class ImagePreparation {
         if (layer.isErofs()) {
             return nativeLayers.add(layer);
         }
-        return store.add(layer.diffId(), (blob, leaves, recipe) -> {
+        return store.add((blob, leaves, recipe) -> {
             try (InputStream tar = LayerStream.unverified(layer)) {
                 ConvertedLayer made = LayerConverter.convert(tar, blob, leaves, recipe);
                 if (!made.diffId().equals(layer.diffId())) {
@@ -104,6 +104,7 @@ public final class ImagePreparation {
                             "its tar has the diffID " + made.diffId() + ", the image's configuration says "
                                     + layer.diffId());
                 }
+                return made.diffId();
             }
         });
     }

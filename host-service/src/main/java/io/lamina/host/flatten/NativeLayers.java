@@ -74,7 +74,10 @@ public final class NativeLayers {
         Optional<StoredBlob> known = store.find(contents);
         StoredBlob blob = known.isPresent()
                 ? known.get()
-                : store.add(contents, (file, leaves, recipe) -> LayerTranscoder.transcode(image, file, leaves, recipe));
+                : store.add((file, leaves, recipe) -> {
+                    LayerTranscoder.transcode(image, file, leaves, recipe);
+                    return contents;
+                });
         copied.add(new Copied(image.name(), Optional.of(reason), blob));
         return blob;
     }
@@ -89,7 +92,7 @@ public final class NativeLayers {
     /** Puts a layer of an image into the store, as it is but for its padding if it can be merged so. */
     StoredBlob add(StoredLayer layer) throws IOException {
         String[] reason = new String[1];
-        StoredBlob made = opening.open().add(layer.diffId(), (blob, leaves, recipe) -> {
+        StoredBlob made = opening.open().add((blob, leaves, recipe) -> {
             try (InputStream stored = LayerStream.uncompressed(layer)) {
                 write(stored, blob);
             }
@@ -101,6 +104,7 @@ public final class NativeLayers {
             } else {
                 transcodeInPlace(layer.toString(), blob, leaves, recipe);
             }
+            return layer.diffId();
         });
         if (reason[0] != null) {
             copied.add(new Copied(layer.toString(), Optional.of(reason[0]), made));

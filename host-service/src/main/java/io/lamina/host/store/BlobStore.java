@@ -1,10 +1,5 @@
 package io.lamina.host.store;
 
-import static java.nio.file.StandardOpenOption.CREATE;
-import static java.nio.file.StandardOpenOption.CREATE_NEW;
-import static java.nio.file.StandardOpenOption.READ;
-import static java.nio.file.StandardOpenOption.WRITE;
-
 import io.lamina.images.CorruptImageException;
 import io.lamina.images.device.FlattenedDevice;
 import io.lamina.images.oci.Digest;
@@ -13,18 +8,14 @@ import io.lamina.images.verity.VerityGeometry;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.Comparator;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicLong;
-import java.util.stream.Stream;
 
 /**
  * Layer blobs in a directory:
@@ -48,11 +39,9 @@ public final class BlobStore {
     private static final String LEAVES = "leaves";
     private static final String LEVEL1 = "level1";
     private static final String RECIPE = "recipe";
-    private static final String LOCK = "lock";
 
     private final Path blobs;
     private final Path staging;
-    private final AtomicLong sequence = new AtomicLong();
 
     private BlobStore(Path blobs, Path staging) {
         this.blobs = blobs;
@@ -66,7 +55,7 @@ public final class BlobStore {
         BlobStore store = new BlobStore(
                 Files.createDirectories(root.resolve("blobs"), ownerOnly),
                 Files.createDirectories(root.resolve("staging"), ownerOnly));
-        store.sweep();
+        StagedDirectory.sweep(store.staging);
         return store;
     }
 
@@ -77,46 +66,35 @@ public final class BlobStore {
      */
     public Optional<StoredBlob> find(Digest diffId) throws IOException {
         String prefix = diffId.hex() + "." + FORMAT_VERSION + ".";
-        List<Path> found;
-        try (Stream<Path> entries = Files.list(blobs)) {
-            found = entries.filter(entry -> entry.getFileName().toString().startsWith(prefix))
-                    .sorted()
-                    .toList();
+        for (BlobName name : names()) {
+            if (name.toString().startsWith(prefix)) {
+                touch(name);
+                return Optional.of(load(name));
+            }
         }
-        if (found.isEmpty()) {
-            return Optional.empty();
-        }
-        Path directory = found.getFirst();
-        String verityRoot = directory.getFileName().toString().substring(prefix.length());
-        return Optional.of(load(directory, diffId, Digest.parse("sha256:" + verityRoot)));
+        return Optional.empty();
     }
 
     /** What writes a blob, its leaves and its recipe from their beginnings on. */
     @FunctionalInterface
     public interface Conversion {
-        /** Writes the three files. */
-        void write(FileChannel blob, FileChannel leaves, FileChannel recipe) throws IOException;
+        /** Writes the three files and tells the layer's diffID. */
+        Digest write(FileChannel blob, FileChannel leaves, FileChannel recipe) throws IOException;
     }
 
     /**
      * Adds a layer. On return it is durable; on any failure nothing of it is left. When another process has added the
      * same layer meanwhile, that one's blob serves: its bytes are the same.
      */
-    public StoredBlob add(Digest diffId, Conversion conversion) throws IOException {
-        Path building = Files.createDirectory(
-                staging.resolve(ProcessHandle.current().pid() + "-" + sequence.incrementAndGet()));
-        try (FileChannel lock = FileChannel.open(building.resolve(LOCK), CREATE_NEW, WRITE);
-                FileLock held = lock.lock()) {
-            if (!held.isValid()) {
-                throw new AssertionError("a lock just taken");
-            }
-            Path content = Files.createDirectory(building.resolve("content"));
+    public StoredBlob add(Conversion conversion) throws IOException {
+        try (StagedDirectory building = StagedDirectory.in(staging)) {
+            Digest diffId;
             PartHashes hashes;
-            try (FileChannel blob = FileChannel.open(content.resolve(BLOB), CREATE_NEW, READ, WRITE);
-                    FileChannel leaves = FileChannel.open(content.resolve(LEAVES), CREATE_NEW, READ, WRITE);
-                    FileChannel recipe = FileChannel.open(content.resolve(RECIPE), CREATE_NEW, READ, WRITE);
-                    FileChannel level1 = FileChannel.open(content.resolve(LEVEL1), CREATE_NEW, READ, WRITE)) {
-                conversion.write(blob, leaves, recipe);
+            try (FileChannel blob = building.file(BLOB);
+                    FileChannel leaves = building.file(LEAVES);
+                    FileChannel recipe = building.file(RECIPE);
+                    FileChannel level1 = building.file(LEVEL1)) {
+                diffId = conversion.write(blob, leaves, recipe);
                 hashes = PartHashes.ofLeaves(VerityGeometry.STANDARD, leaves);
                 ByteBuffer bytes = ByteBuffer.wrap(hashes.level1());
                 while (bytes.hasRemaining()) {
@@ -127,29 +105,62 @@ public final class BlobStore {
                 recipe.force(true);
                 level1.force(true);
             }
-            force(content);
-            Digest verityRoot = hashes.rootHash();
-            Path target = blobs.resolve(diffId.hex() + "." + FORMAT_VERSION + "." + verityRoot.hex());
-            publish(content, target);
-            return load(target, diffId, verityRoot);
-        } finally {
-            delete(building);
+            BlobName name = new BlobName(diffId, FORMAT_VERSION, hashes.rootHash());
+            building.publish(blobs.resolve(name.toString()));
+            return load(name);
         }
     }
 
-    private void publish(Path content, Path target) throws IOException {
-        try {
-            Files.move(content, target, StandardCopyOption.ATOMIC_MOVE);
-        } catch (FileSystemException failure) {
-            if (!Files.isDirectory(target)) {
-                throw failure;
-            }
-            // Another process was first. Its blob has the same name, hence the same bytes.
-        }
-        force(blobs);
+    /** The blob of this name, if it is here. */
+    public Optional<StoredBlob> get(BlobName name) throws IOException {
+        return isHere(name) ? Optional.of(load(name)) : Optional.empty();
     }
 
-    private static StoredBlob load(Path directory, Digest diffId, Digest verityRoot) throws IOException {
+    /** Whether there is anything of this name. */
+    boolean isHere(BlobName name) {
+        return Files.isDirectory(blobs.resolve(name.toString()));
+    }
+
+    /** Bytes that the blob itself has. */
+    long sizeBytes(BlobName name) throws IOException {
+        return Files.size(blobs.resolve(name.toString()).resolve(BLOB));
+    }
+
+    /** All blobs that are here, of any format version. */
+    List<BlobName> names() throws IOException {
+        List<BlobName> names = new ArrayList<>();
+        for (Path directory : StagedDirectory.entries(blobs)) {
+            BlobName.parse(directory.getFileName().toString()).ifPresent(names::add);
+        }
+        return names;
+    }
+
+    /** When a blob was last asked for, in milliseconds since 1970; 0 when it is not here. */
+    long usedMillis(BlobName name) {
+        return blobs.resolve(name.toString()).toFile().lastModified();
+    }
+
+    /** Notes that a blob is used now. */
+    void touch(BlobName name) throws IOException {
+        Files.setLastModifiedTime(blobs.resolve(name.toString()), FileTime.fromMillis(System.currentTimeMillis()));
+    }
+
+    /** Takes a blob away; whoever has its files open keeps them. */
+    void remove(BlobName name) throws IOException {
+        StagedDirectory.delete(StagedDirectory.discard(blobs.resolve(name.toString()), staging));
+    }
+
+    /** Puts a damaged blob aside, where nothing finds it but a person. */
+    Path quarantine(BlobName name) throws IOException {
+        Path place = Files.createDirectories(blobs.resolveSibling("quarantine")).resolve(name.toString());
+        StagedDirectory.delete(place);
+        Files.move(blobs.resolve(name.toString()), place, StandardCopyOption.ATOMIC_MOVE);
+        StagedDirectory.force(blobs);
+        return place;
+    }
+
+    private StoredBlob load(BlobName name) throws IOException {
+        Path directory = blobs.resolve(name.toString());
         Path blob = directory.resolve(BLOB);
         Path leaves = directory.resolve(LEAVES);
         long sizeBytes = Files.size(blob);
@@ -163,68 +174,14 @@ public final class BlobStore {
             throw damaged(directory, "the lengths of its files do not go together");
         }
         PartHashes hashes = PartHashes.stored(VerityGeometry.STANDARD, blocks, level1);
-        if (!hashes.rootHash().equals(verityRoot)) {
+        if (!hashes.rootHash().equals(name.verityRoot())) {
             throw damaged(directory, "its level1 gives the root " + hashes.rootHash());
         }
-        return new StoredBlob(diffId, hashes, blob, leaves, directory.resolve(RECIPE));
+        return new StoredBlob(name.diffId(), hashes, blob, leaves, directory.resolve(RECIPE));
     }
 
     private static CorruptImageException damaged(Path directory, String how) {
         return new CorruptImageException(
                 "stored layer " + directory, how + "; delete the directory to convert the layer again");
-    }
-
-    /** Removes staging directories whose maker is gone: nobody holds their lock. */
-    private void sweep() throws IOException {
-        List<Path> left;
-        try (Stream<Path> entries = Files.list(staging)) {
-            left = entries.toList();
-        }
-        for (Path building : left) {
-            if (isAbandoned(building)) {
-                delete(building);
-            }
-        }
-    }
-
-    private static boolean isAbandoned(Path building) throws IOException {
-        Path lockFile = building.resolve(LOCK);
-        // A directory without its lock file is between its making and its locking, or its maker died right there; a
-        // living maker writes its pid into the name, so that the two can be told apart.
-        if (!Files.exists(lockFile)) {
-            return !isAlive(building.getFileName().toString());
-        }
-        try (FileChannel lock = FileChannel.open(lockFile, CREATE, WRITE);
-                FileLock taken = lock.tryLock()) {
-            return taken != null;
-        } catch (OverlappingFileLockException ours) {
-            return false;
-        }
-    }
-
-    private static boolean isAlive(String name) {
-        int dash = name.indexOf('-');
-        try {
-            return dash > 0
-                    && ProcessHandle.of(Long.parseLong(name.substring(0, dash))).isPresent();
-        } catch (NumberFormatException notOurs) {
-            return false;
-        }
-    }
-
-    private static void force(Path directory) throws IOException {
-        try (FileChannel channel = FileChannel.open(directory, READ)) {
-            channel.force(true);
-        }
-    }
-
-    private static void delete(Path tree) throws IOException {
-        List<Path> deepestFirst;
-        try (Stream<Path> entries = Files.walk(tree)) {
-            deepestFirst = entries.sorted(Comparator.reverseOrder()).toList();
-        }
-        for (Path path : deepestFirst) {
-            Files.deleteIfExists(path);
-        }
     }
 }

@@ -26,7 +26,7 @@ class BlobStoreTest {
 
     @Test
     void whatWasAddedIsFoundAgainByAnotherOpening() throws IOException {
-        StoredBlob added = BlobStore.open(directory).add(DIFF_ID, BlobStoreTest::zeroes);
+        StoredBlob added = BlobStore.open(directory).add(BlobStoreTest::zeroes);
 
         StoredBlob found = BlobStore.open(directory).find(DIFF_ID).orElseThrow();
 
@@ -45,7 +45,7 @@ class BlobStoreTest {
 
         assertThrows(
                 CorruptImageException.class,
-                () -> store.add(DIFF_ID, (blob, leaves, recipe) -> {
+                () -> store.add((blob, leaves, recipe) -> {
                     zeroes(blob, leaves, recipe);
                     throw new CorruptImageException("layer", "torn");
                 }));
@@ -58,10 +58,10 @@ class BlobStoreTest {
     @Test
     void addingTwiceKeepsTheFirst() throws IOException {
         BlobStore store = BlobStore.open(directory);
-        StoredBlob first = store.add(DIFF_ID, BlobStoreTest::zeroes);
+        StoredBlob first = store.add(BlobStoreTest::zeroes);
         Object inode = Files.getAttribute(first.blob(), "unix:ino");
 
-        StoredBlob second = store.add(DIFF_ID, BlobStoreTest::zeroes);
+        StoredBlob second = store.add(BlobStoreTest::zeroes);
 
         assertEquals(first.blob(), second.blob());
         assertEquals(inode, Files.getAttribute(second.blob(), "unix:ino"));
@@ -78,9 +78,9 @@ class BlobStoreTest {
         Files.createFile(locked.resolve("lock"));
         Files.createDirectory(locked.resolve("content"));
 
-        BlobStore.open(directory).add(DIFF_ID, (blob, leaves, recipe) -> {
+        BlobStore.open(directory).add((blob, leaves, recipe) -> {
             BlobStore.open(directory); // while this one is in the making
-            zeroes(blob, leaves, recipe);
+            return zeroes(blob, leaves, recipe);
         });
 
         assertTrue(Files.notExists(unlocked));
@@ -91,7 +91,7 @@ class BlobStoreTest {
     @Test
     void aBlobWhoseFilesContradictEachOtherIsNamed() throws IOException {
         BlobStore store = BlobStore.open(directory);
-        StoredBlob blob = store.add(DIFF_ID, BlobStoreTest::zeroes);
+        StoredBlob blob = store.add(BlobStoreTest::zeroes);
         byte[] leaves = Files.readAllBytes(blob.leaves());
         Path level1 = blob.blob().resolveSibling("level1");
         byte[] hash = Files.readAllBytes(level1);
@@ -115,9 +115,10 @@ class BlobStoreTest {
         assertEquals(0700, (int) Files.getAttribute(root, "unix:mode") & 0777);
     }
 
-    private static void zeroes(FileChannel blob, FileChannel leaves, FileChannel recipe) throws IOException {
+    private static Digest zeroes(FileChannel blob, FileChannel leaves, FileChannel recipe) throws IOException {
         blob.write(ByteBuffer.wrap(new byte[128 * 4096]));
         leaves.write(ByteBuffer.wrap(PartHashes.zeroLeaves(VerityGeometry.STANDARD, 128)));
+        return DIFF_ID;
     }
 
     private List<Path> entries(String name) throws IOException {

@@ -17,7 +17,7 @@ final class Contest {
     }
 
     /** One way to do the work, and how long it took each time. */
-    private record Way(String name, Work work, List<Double> seconds) {
+    private record Way(String name, Work before, Work work, List<Double> seconds) {
         private double quantile(double share) {
             double[] sorted =
                     seconds.stream().mapToDouble(Double::doubleValue).sorted().toArray();
@@ -36,7 +36,12 @@ final class Contest {
     }
 
     Contest with(String name, Work work) {
-        ways.add(new Way(name, work, new ArrayList<>()));
+        return with(name, () -> {}, work);
+    }
+
+    /** As {@link #with(String, Work)}, where something is to be done each time that does not count. */
+    Contest with(String name, Work before, Work work) {
+        ways.add(new Way(name, before, work, new ArrayList<>()));
         return this;
     }
 
@@ -45,6 +50,7 @@ final class Contest {
         for (int round = -1; round < rounds; round++) {
             for (Way way : ways) {
                 before.run();
+                way.before().run();
                 long start = System.nanoTime();
                 way.work().run();
                 if (round >= 0) {

@@ -1,0 +1,123 @@
+package io.lamina.host.attach;
+
+import io.lamina.host.store.AttachmentStore;
+import io.lamina.host.store.AttachmentStore.Attachment;
+import io.lamina.host.store.AttachmentStore.Owner;
+import io.lamina.host.store.RefusedException;
+import io.lamina.linux.ProcessIdentity;
+import io.lamina.linux.ProcessWatch;
+import io.lamina.linux.SystemCallException;
+import java.io.IOException;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.ConcurrentHashMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The processes that use snapshots. An attachment ends when its owner says so, or when its owner ends: a thread watches
+ * each owner's pidfd. Those that a daemon before this one has noted are taken up again. Any thread may call.
+ */
+public final class Owners implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Owners.class);
+
+    private final AttachmentStore attachments;
+    private final Map<Long, ProcessWatch> watches = new ConcurrentHashMap<>();
+
+    public Owners(AttachmentStore attachments) {
+        this.attachments = attachments;
+    }
+
+    /** Takes up what was noted before; what belongs to a process that has ended, or to another boot, goes. */
+    public void recover() throws IOException {
+        for (Attachment attachment : attachments.all()) {
+            if (isAlive(attachment.owner())) {
+                watch(attachment);
+            } else {
+                end(attachment, "its owner ended while no daemon ran");
+            }
+        }
+    }
+
+    /** Notes that the process {@code pid} uses a snapshot. */
+    public Attachment attach(String key, long pid, String sandbox) throws IOException {
+        OptionalLong start = ProcessIdentity.startTicks(pid);
+        if (start.isEmpty()) {
+            throw new RefusedException(
+                    RefusedException.Reason.INVALID_ARGUMENT, "there is no process " + pid + " to own an attachment");
+        }
+        Attachment attachment =
+                attachments.add(key, new Owner(pid, start.getAsLong(), ProcessIdentity.bootId()), sandbox);
+        watch(attachment);
+        return attachment;
+    }
+
+    /** Ends an attachment. */
+    public void detach(long id) throws IOException {
+        ProcessWatch watch = watches.remove(id);
+        if (watch != null) {
+            watch.close();
+        }
+        boolean _ = attachments.remove(id);
+    }
+
+    /** Ends those of dead owners now, without waiting for the kernel's word; before a snapshot is removed. */
+    public void endDead() throws IOException {
+        for (Attachment attachment : attachments.all()) {
+            if (!isAlive(attachment.owner())) {
+                end(attachment, "its owner has ended");
+            }
+        }
+    }
+
+    private static boolean isAlive(Owner owner) throws IOException {
+        OptionalLong start = ProcessIdentity.startTicks(owner.pid());
+        return start.isPresent()
+                && start.getAsLong() == owner.startTicks()
+                && ProcessIdentity.bootId().equals(owner.bootId());
+    }
+
+    private void watch(Attachment attachment) throws IOException {
+        Optional<ProcessWatch> watch;
+        try {
+            watch = Optional.of(ProcessWatch.of(attachment.owner().pid(), () -> ended(attachment)));
+        } catch (SystemCallException gone) {
+            watch = Optional.empty();
+        }
+        if (watch.isPresent()) {
+            watches.put(attachment.id(), watch.get());
+        }
+        // The number may have been another process's by the time that it was opened.
+        if (watch.isEmpty() || !isAlive(attachment.owner())) {
+            ended(attachment);
+        }
+    }
+
+    private void ended(Attachment attachment) {
+        try {
+            end(attachment, "its owner has ended");
+        } catch (IOException failure) {
+            LOG.atError().setCause(failure).log("an attachment could not be ended; the next start ends it");
+        }
+    }
+
+    private void end(Attachment attachment, String why) throws IOException {
+        ProcessWatch watch = watches.remove(attachment.id());
+        if (watch != null) {
+            watch.close();
+        }
+        if (attachments.remove(attachment.id())) {
+            LOG.atInfo()
+                    .addKeyValue("snapshot", attachment.snapshot())
+                    .addKeyValue("pid", attachment.owner().pid())
+                    .addKeyValue("sandbox", attachment.sandbox())
+                    .log("attachment ended: {}", why);
+        }
+    }
+
+    @Override
+    public void close() {
+        watches.values().forEach(ProcessWatch::close);
+    }
+}

@@ -1,0 +1,172 @@
+package io.lamina.host.store;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayDeque;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+import org.sqlite.SQLiteConfig;
+import org.sqlite.SQLiteErrorCode;
+
+/**
+ * SQLite in one file: write-ahead log, one writer at a time, readers that never wait for it. A change that was
+ * acknowledged is on the disk ({@code synchronous=FULL}). Any thread may call.
+ */
+final class Database implements AutoCloseable {
+    private static final int BUSY_TIMEOUT_MS = 10_000;
+    private static final int MAX_IDLE_READERS = 8;
+
+    private final Path file;
+    private final ReentrantLock writing = new ReentrantLock();
+    private final Connection writer; // guarded by writing
+    private final ArrayDeque<Connection> idleReaders = new ArrayDeque<>(); // guarded by itself
+
+    private Database(Path file, Connection writer) {
+        this.file = file;
+        this.writer = writer;
+    }
+
+    /** What is done within one transaction. */
+    @FunctionalInterface
+    interface Work<T extends @Nullable Object> {
+        T run(Connection connection) throws SQLException, IOException;
+    }
+
+    /** Opens the database in {@code file}, making or migrating it where needed. */
+    static Database open(Path file) throws IOException {
+        try {
+            Connection writer = connect(file);
+            try {
+                Schema.migrate(writer, file);
+                return new Database(file, writer);
+            } catch (SQLException | IOException failure) {
+                writer.close();
+                throw failure;
+            }
+        } catch (SQLException failure) {
+            throw told(file, failure);
+        }
+    }
+
+    private static Connection connect(Path file) throws SQLException {
+        SQLiteConfig config = new SQLiteConfig();
+        config.setJournalMode(SQLiteConfig.JournalMode.WAL);
+        config.setSynchronous(SQLiteConfig.SynchronousMode.FULL);
+        config.enforceForeignKeys(true);
+        config.setBusyTimeout(BUSY_TIMEOUT_MS);
+        return config.createConnection("jdbc:sqlite:" + file);
+    }
+
+    /** Reads, all of it as of one moment. */
+    <T extends @Nullable Object> T read(Work<T> work) throws IOException {
+        try {
+            Connection reader = reader();
+            try {
+                T result = within(reader, "BEGIN", work);
+                giveBack(reader);
+                return result;
+            } catch (SQLException | IOException | RuntimeException failure) {
+                reader.close();
+                throw failure;
+            }
+        } catch (SQLException failure) {
+            throw told(file, failure);
+        }
+    }
+
+    /** Changes; all of it, or nothing after an exception. */
+    <T extends @Nullable Object> T write(Work<T> work) throws IOException {
+        writing.lock();
+        try {
+            return within(writer, "BEGIN IMMEDIATE", work);
+        } catch (SQLException failure) {
+            throw told(file, failure);
+        } finally {
+            writing.unlock();
+        }
+    }
+
+    private static <T extends @Nullable Object> T within(Connection connection, String begin, Work<T> work)
+            throws SQLException, IOException {
+        try (Statement statement = connection.createStatement()) {
+            statement.execute(begin);
+            boolean done = false;
+            try {
+                T result = work.run(connection);
+                statement.execute("COMMIT");
+                done = true;
+                return result;
+            } finally {
+                if (!done) {
+                    rollBack(statement);
+                }
+            }
+        }
+    }
+
+    /** SQLite has rolled back by itself after some errors, such as a full disk. */
+    private static void rollBack(Statement statement) {
+        try {
+            statement.execute("ROLLBACK");
+        } catch (SQLException alreadyDone) {
+            // The failure that led here is on its way to the caller.
+        }
+    }
+
+    private Connection reader() throws SQLException {
+        synchronized (idleReaders) {
+            Connection idle = idleReaders.poll();
+            if (idle != null) {
+                return idle;
+            }
+        }
+        return connect(file);
+    }
+
+    private void giveBack(Connection reader) throws SQLException {
+        synchronized (idleReaders) {
+            if (idleReaders.size() < MAX_IDLE_READERS) {
+                idleReaders.push(reader);
+                return;
+            }
+        }
+        reader.close();
+    }
+
+    /** What SQLite thinks of its file: {@code ok}, or what is wrong. */
+    String check() throws IOException {
+        return read(connection -> {
+            try (Rows rows = Rows.of(connection, "PRAGMA integrity_check")) {
+                return rows.next() ? rows.text(1) : "no answer";
+            }
+        });
+    }
+
+    private static IOException told(Path file, SQLException failure) {
+        String remedy = (failure.getErrorCode() & 0xff) == SQLiteErrorCode.SQLITE_FULL.code
+                ? "; free some space and try again, nothing was changed"
+                : "";
+        return new IOException(file + ": " + failure.getMessage() + remedy, failure);
+    }
+
+    @Override
+    public void close() throws IOException {
+        writing.lock();
+        try {
+            synchronized (idleReaders) {
+                for (Connection reader : idleReaders) {
+                    reader.close();
+                }
+                idleReaders.clear();
+            }
+            writer.close();
+        } catch (SQLException failure) {
+            throw told(file, failure);
+        } finally {
+            writing.unlock();
+        }
+    }
+}
