@@ -85,7 +85,7 @@ final class RealImageTest {
             TreeListing unpacked = TreeListing.of(memory.resolve("unpacked"));
             assertTrue(unpacked.entries().size() > 30, "the image has something in it");
 
-            for (Format format : Format.values()) {
+            for (Format format : List.of(Format.PLAIN, Format.TAR_INDEX)) {
                 FlattenedStack flattened = FlattenedStack.build(tars(layout, tag), format, directory);
                 if (format == Format.PLAIN) {
                     for (Path blob : flattened.blobs()) {
