@@ -59,6 +59,11 @@ need_containerd() {
   done
 }
 
+# Where this machine gets Debian's own packages from; known before the first update, too.
+debian_mirror() {
+  apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' | grep -m1 -E '/debian/?$'
+}
+
 # unpack_debian DIR SUITE PACKAGE…: downloads packages, of SUITE where one is named, and unpacks them in DIR.
 unpack_debian() {
   local target=$1 suite=$2 work options=()
@@ -66,7 +71,7 @@ unpack_debian() {
   work=$(mktemp -d "${TMPDIR:-/tmp}/lamina-apt.XXXXXX")
   if [ -n "$suite" ]; then
     mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/none"
-    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $suite main" >"$work/sources.list"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(debian_mirror) $suite main" >"$work/sources.list"
     options=(-o "Dir::Etc::sourcelist=$work/sources.list" -o "Dir::Etc::sourceparts=$work/none"
       -o "Dir::Etc::preferencesparts=$work/none" -o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work/cache")
   fi
@@ -114,9 +119,9 @@ backports_of_bookworm() {
   mkdir -p "$apt_sources" "$apt_preferences"
   cp -a /etc/apt/sources.list.d/. "$apt_sources" 2>/dev/null || true
   cp -a /etc/apt/preferences.d/. "$apt_preferences" 2>/dev/null || true
-  cat >"$apt_sources/lamina-backports.sources" <<'SOURCES'
+  cat >"$apt_sources/lamina-backports.sources" <<SOURCES
 Types: deb
-URIs: http://deb.debian.org/debian
+URIs: $(debian_mirror)
 Suites: bookworm-backports
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
