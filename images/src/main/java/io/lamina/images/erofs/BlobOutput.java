@@ -1,6 +1,5 @@
 package io.lamina.images.erofs;
 
-import io.lamina.images.verity.LeafHasher;
 import io.lamina.images.verity.VerityGeometry;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -16,19 +15,17 @@ public final class BlobOutput {
     /** Images are padded to a multiple of it, so that layers start on whole hash blocks: 128 blocks of 4 KiB. */
     public static final int PADDING_BYTES = 512 << 10;
 
-    private static final int BUFFER_BYTES = 256 << 10;
+    /** The most that is written at a time. */
+    static final int BUFFER_BYTES = 512 << 10;
+
     private static final byte[] ZEROES = new byte[BUFFER_BYTES];
 
     private final FileChannel blob;
-    private final @Nullable FileChannel leaves;
-    private final LeafHasher hasher = new LeafHasher(VerityGeometry.STANDARD);
+    private final @Nullable LeafOutput leaves;
     private final int blockSizeBytes;
     private final int headBytes;
     private final Background writing;
     private ByteBuffer buffer;
-
-    private final byte[] hashes =
-            new byte[BUFFER_BYTES / VerityGeometry.STANDARD.dataBlockSizeBytes() * VerityGeometry.HASH_BYTES];
     /** The image's byte that the buffer starts with; a multiple of the buffer's and of verity's block size. */
     private long bufferStart;
 
@@ -36,12 +33,12 @@ public final class BlobOutput {
 
     /**
      * @param blob takes the image from its start; what it held before is dropped
-     * @param leaves takes {@link VerityGeometry#HASH_BYTES} bytes for each block of {@link VerityGeometry#STANDARD}
+     * @param leaves takes the hashes of its blocks; null where none are wanted
      * @param headBytes left out in front, a multiple of the block size
-     * @param writing does the hashing and writing, and has the buffers
+     * @param writing does the writing, and has the buffers
      */
     public BlobOutput(
-            FileChannel blob, @Nullable FileChannel leaves, int blockSizeBytes, int headBytes, Background writing)
+            FileChannel blob, @Nullable LeafOutput leaves, int blockSizeBytes, int headBytes, Background writing)
             throws IOException {
         this.writing = writing;
         this.blob = blob;
@@ -49,9 +46,6 @@ public final class BlobOutput {
         this.blockSizeBytes = blockSizeBytes;
         this.headBytes = headBytes;
         blob.truncate(0);
-        if (leaves != null) {
-            leaves.truncate(0);
-        }
         bufferStart = headBytes;
         buffer = writing.next(BUFFER_BYTES);
     }
@@ -155,36 +149,34 @@ public final class BlobOutput {
     void finish(byte[] head) throws IOException {
         putZeroes(-positionBytes() & (PADDING_BYTES - 1));
         writing.await();
-        write(buffer, used, bufferStart);
-        write(ByteBuffer.wrap(head), headBytes, 0);
+        finish(buffer.slice(0, used), bufferStart);
+        finish(ByteBuffer.wrap(head).slice(0, headBytes), 0);
     }
 
-    /** Lets whole blocks be written, and goes on with the next buffer. */
+    private void finish(ByteBuffer bytes, long atByte) throws IOException {
+        if (leaves != null) {
+            leaves.finish(bytes.duplicate(), atByte);
+        }
+        writeFully(blob, bytes, atByte);
+    }
+
+    /** Lets whole blocks be hashed and written, and goes on with the next buffer. */
     private void flush() throws IOException {
         ByteBuffer full = buffer;
         int whole = used & -VerityGeometry.STANDARD.dataBlockSizeBytes();
-        long at = bufferStart;
-        writing.start(() -> write(full, whole, at));
+        long atByte = bufferStart;
+        if (leaves != null) {
+            leaves.start(full.slice(0, whole), atByte);
+        }
+        writing.start(() -> writeFully(blob, full.slice(0, whole), atByte));
         buffer = writing.next(BUFFER_BYTES);
         buffer.put(0, full, whole, used - whole);
         bufferStart += whole;
         used -= whole;
     }
 
-    private void write(ByteBuffer bytes, int length, long at) throws IOException {
-        ByteBuffer content = bytes.slice(0, length);
-        FileChannel level0 = leaves;
-        if (level0 != null) {
-            int verityBlock = VerityGeometry.STANDARD.dataBlockSizeBytes();
-            hasher.hash(content.duplicate(), hashes, 0);
-            int hashBytes = length / verityBlock * VerityGeometry.HASH_BYTES;
-            writeFully(level0, ByteBuffer.wrap(hashes, 0, hashBytes), at / verityBlock * VerityGeometry.HASH_BYTES);
-        }
-        writeFully(blob, content, at);
-    }
-
-    private static void writeFully(FileChannel file, ByteBuffer bytes, long at) throws IOException {
-        long position = at;
+    static void writeFully(FileChannel file, ByteBuffer bytes, long atByte) throws IOException {
+        long position = atByte;
         while (bytes.hasRemaining()) {
             position += file.write(bytes, position);
         }

@@ -9,6 +9,12 @@ import java.util.Objects;
 /** The JDK's computation. */
 final class JdkSha256 implements Sha256 {
     private final MessageDigest sha256 = Digest.sha256();
+    private final byte[] prefix;
+
+    JdkSha256(byte[] prefix) {
+        this.prefix = prefix.clone();
+        sha256.update(prefix);
+    }
 
     @Override
     public void update(MemorySegment bytes, long start, long length) {
@@ -23,5 +29,6 @@ final class JdkSha256 implements Sha256 {
         } catch (DigestException impossible) {
             throw new AssertionError(impossible);
         }
+        sha256.update(prefix);
     }
 }

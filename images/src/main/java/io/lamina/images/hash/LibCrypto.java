@@ -6,7 +6,7 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
-import java.util.NoSuchElementException;
+import java.lang.invoke.MethodHandles;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,50 +21,57 @@ final class LibCrypto {
     private static final ValueLayout.OfInt RESULT = ValueLayout.JAVA_INT;
     private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
 
-    /** The library, or null where it is not installed. */
-    static final @Nullable LibCrypto INSTANCE = load();
+    private static final @Nullable SymbolLookup LIBRARY = load();
 
-    private final MethodHandle init;
-    private final MethodHandle update;
-    private final MethodHandle finish;
+    // Constants, so that a call is compiled into its caller.
+    private static final MethodHandle INIT = function("SHA256_Init", FunctionDescriptor.of(RESULT, WORD));
+    private static final MethodHandle UPDATE =
+            function("SHA256_Update", FunctionDescriptor.of(RESULT, WORD, WORD, WORD));
+    private static final MethodHandle FINAL = function("SHA256_Final", FunctionDescriptor.of(RESULT, WORD, WORD));
 
-    @SuppressWarnings("restricted") // the descriptors are those of openssl/sha.h
-    private LibCrypto(SymbolLookup library) {
-        Linker linker = Linker.nativeLinker();
-        init = linker.downcallHandle(library.findOrThrow("SHA256_Init"), FunctionDescriptor.of(RESULT, WORD));
-        update = linker.downcallHandle(
-                library.findOrThrow("SHA256_Update"), FunctionDescriptor.of(RESULT, WORD, WORD, WORD));
-        finish = linker.downcallHandle(library.findOrThrow("SHA256_Final"), FunctionDescriptor.of(RESULT, WORD, WORD));
+    private LibCrypto() {}
+
+    /** Whether it is there to be called. */
+    static boolean isInstalled() {
+        return LIBRARY != null;
     }
 
     @SuppressWarnings("restricted") // named by its version, whose header the descriptors follow
-    private static @Nullable LibCrypto load() {
+    private static @Nullable SymbolLookup load() {
         try {
-            return new LibCrypto(SymbolLookup.libraryLookup("libcrypto.so.3", Arena.global()));
-        } catch (IllegalArgumentException | NoSuchElementException notInstalled) {
+            return SymbolLookup.libraryLookup("libcrypto.so.3", Arena.global());
+        } catch (IllegalArgumentException notInstalled) {
             return null; // nothing is lost but speed
         }
     }
 
-    void init(long context) {
+    @SuppressWarnings("restricted") // the descriptors are those of openssl/sha.h
+    private static MethodHandle function(String name, FunctionDescriptor descriptor) {
+        SymbolLookup library = LIBRARY;
+        return library == null
+                ? MethodHandles.empty(descriptor.toMethodType()) // never called
+                : Linker.nativeLinker().downcallHandle(library.findOrThrow(name), descriptor);
+    }
+
+    static void init(long context) {
         try {
-            check((int) init.invokeExact(context));
+            check((int) INIT.invokeExact(context));
         } catch (Throwable failure) {
             throw unexpected(failure);
         }
     }
 
-    void update(long context, long bytes, long length) {
+    static void update(long context, long bytes, long length) {
         try {
-            check((int) update.invokeExact(context, bytes, length));
+            check((int) UPDATE.invokeExact(context, bytes, length));
         } catch (Throwable failure) {
             throw unexpected(failure);
         }
     }
 
-    void finish(long result, long context) {
+    static void finish(long result, long context) {
         try {
-            check((int) finish.invokeExact(result, context));
+            check((int) FINAL.invokeExact(result, context));
         } catch (Throwable failure) {
             throw unexpected(failure);
         }

@@ -15,8 +15,12 @@ public sealed interface Sha256 permits LibCryptoSha256, JdkSha256 {
 
     /** A new computation. */
     static Sha256 create() {
-        LibCrypto library = LibCrypto.INSTANCE;
-        return library == null ? new JdkSha256() : new LibCryptoSha256(library);
+        return behind(new byte[0]);
+    }
+
+    /** A new computation over {@code prefix} and what it is given; so is each that it starts anew. */
+    static Sha256 behind(byte[] prefix) {
+        return LibCrypto.isInstalled() ? new LibCryptoSha256(prefix) : new JdkSha256(prefix);
     }
 
     /** Goes on with {@code length} bytes of {@code bytes}, from byte {@code start} on. */

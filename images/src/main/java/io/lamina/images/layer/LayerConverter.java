@@ -6,6 +6,7 @@ import io.lamina.images.erofs.BlobOutput;
 import io.lamina.images.erofs.Content;
 import io.lamina.images.erofs.DeviceSlot;
 import io.lamina.images.erofs.Directory;
+import io.lamina.images.erofs.LeafOutput;
 import io.lamina.images.erofs.MetadataLayout;
 import io.lamina.images.erofs.MetadataWriter;
 import io.lamina.images.oci.ChannelStream;
@@ -56,9 +57,14 @@ public final class LayerConverter {
             InputStream uncompressedTar, FileChannel blob, FileChannel leaves, @Nullable RecipeWriter recipe)
             throws IOException {
         try (Background writing = Background.onAnotherThread();
+                Background leafHashing = Background.onAnotherThread();
                 Background hashing = Background.onAnotherThread()) {
-            BlobOutput out =
-                    new BlobOutput(blob, leaves, 1 << BLOCK_BITS, MetadataWriter.headBytes(BLOCK_BITS, 0), writing);
+            BlobOutput out = new BlobOutput(
+                    blob,
+                    new LeafOutput(leaves, leafHashing),
+                    1 << BLOCK_BITS,
+                    MetadataWriter.headBytes(BLOCK_BITS, 0),
+                    writing);
             TarInput input = new TarInput(ChannelStream.channel(uncompressedTar), hashing, recipe);
             LayerTree tree = new LayerTree();
             Digest diffId = readAll(input, tree, new FileDataWriter(out, BLOCK_BITS, recipe));

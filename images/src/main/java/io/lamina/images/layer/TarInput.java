@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 
 /** The bytes of a tar, each read and hashed once. */
 final class TarInput {
-    private static final int BUFFER_BYTES = 256 << 10;
+    private static final int BUFFER_BYTES = 512 << 10;
 
     private final ReadableByteChannel in;
     private final @Nullable RecipeWriter recipe;

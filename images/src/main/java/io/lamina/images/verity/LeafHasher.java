@@ -1,7 +1,6 @@
 package io.lamina.images.verity;
 
 import io.lamina.images.hash.Sha256;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 
@@ -10,8 +9,7 @@ import java.nio.ByteBuffer;
  * blocks may come in any order and from several instances, since each hash depends on its own block alone.
  */
 public final class LeafHasher {
-    private final Sha256 sha256 = Sha256.create();
-    private final MemorySegment salt = Arena.ofAuto().allocate(VerityGeometry.SALT_BYTES);
+    private final Sha256 sha256 = Sha256.behind(new byte[VerityGeometry.SALT_BYTES]);
     private final int dataBlockSizeBytes;
 
     public LeafHasher(VerityGeometry geometry) {
@@ -33,7 +31,6 @@ public final class LeafHasher {
         MemorySegment blocks = MemorySegment.ofBuffer(data);
         int leaf = Math.multiplyExact(leafIndex, VerityGeometry.HASH_BYTES);
         for (long at = 0; at < blocks.byteSize(); at += dataBlockSizeBytes) {
-            sha256.update(salt, 0, VerityGeometry.SALT_BYTES);
             sha256.update(blocks, at, dataBlockSizeBytes);
             sha256.digest(leaves, leaf);
             leaf += VerityGeometry.HASH_BYTES;

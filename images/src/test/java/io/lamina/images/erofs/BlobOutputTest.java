@@ -33,8 +33,9 @@ class BlobOutputTest {
             expected.put(head);
             try (FileChannel blob = FileChannel.open(scratch.resolve("blob"), CREATE, WRITE);
                     FileChannel leaves = FileChannel.open(scratch.resolve("leaves"), CREATE, WRITE);
-                    Background writing = seed % 4 == 0 ? Background.inline() : Background.onAnotherThread()) {
-                BlobOutput out = new BlobOutput(blob, leaves, 4096, HEAD_BYTES, writing);
+                    Background writing = background(seed % 4 == 0);
+                    Background hashing = background(seed % 4 == 0)) {
+                BlobOutput out = new BlobOutput(blob, new LeafOutput(leaves, hashing), 4096, HEAD_BYTES, writing);
                 int start = random.nextInt(8);
                 expected.position(HEAD_BYTES + start);
                 out.putZeroes(start);
@@ -50,6 +51,10 @@ class BlobOutputTest {
             new LeafHasher(VerityGeometry.STANDARD).hash(ByteBuffer.wrap(whole), hashes, 0);
             assertArrayEquals(hashes, Files.readAllBytes(scratch.resolve("leaves")), "seed " + seed);
         }
+    }
+
+    private static Background background(boolean inline) {
+        return inline ? Background.inline() : Background.onAnotherThread();
     }
 
     private static void write(SplittableRandom random, BlobOutput out, ByteBuffer expected) throws IOException {

@@ -9,7 +9,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.Objects;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 
@@ -47,6 +46,25 @@ final class Sha256Test {
     }
 
     @Test
+    void everyComputationBehindAPrefixStartsWithIt() {
+        SplittableRandom random = new SplittableRandom(257);
+        for (int length = 0; length < 200; length += 1 + random.nextInt(20)) {
+            byte[] prefix = new byte[length];
+            random.nextBytes(prefix);
+            Sha256 whole = Sha256.create();
+            for (Sha256 way : ways(prefix)) {
+                for (byte tail = 0; tail < 3; tail++) {
+                    MemorySegment message = MemorySegment.ofArray(new byte[] {tail, 1, 2});
+                    whole.update(MemorySegment.ofArray(prefix), 0, length);
+                    whole.update(message, 0, 3);
+                    way.update(message, 0, 3);
+                    assertArrayEquals(whole.digest(), way.digest(), length + " bytes, then " + tail);
+                }
+            }
+        }
+    }
+
+    @Test
     void whatLiesOutsideIsRefused() {
         MemorySegment bytes = MemorySegment.ofArray(new byte[10]);
         for (Sha256 way : ways()) {
@@ -57,8 +75,12 @@ final class Sha256Test {
     }
 
     private static List<Sha256> ways() {
-        Machine.need(LibCrypto.INSTANCE != null, "the library libcrypto.so.3");
-        return List.of(new JdkSha256(), new LibCryptoSha256(Objects.requireNonNull(LibCrypto.INSTANCE)));
+        return ways(new byte[0]);
+    }
+
+    private static List<Sha256> ways(byte[] prefix) {
+        Machine.need(LibCrypto.isInstalled(), "the library libcrypto.so.3");
+        return List.of(new JdkSha256(prefix), new LibCryptoSha256(prefix));
     }
 
     private static String hex(byte[] bytes) {
