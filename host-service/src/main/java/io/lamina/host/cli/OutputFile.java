@@ -4,14 +4,13 @@ import static java.nio.file.StandardOpenOption.CREATE_NEW;
 import static java.nio.file.StandardOpenOption.READ;
 import static java.nio.file.StandardOpenOption.WRITE;
 
+import io.lamina.images.hash.Sha256;
 import io.lamina.images.oci.Digest;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.security.MessageDigest;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -52,13 +51,8 @@ final class OutputFile implements AutoCloseable {
 
     /** Reads all of the file and hashes it. */
     Digest digest() throws IOException {
-        MessageDigest sha256 = Digest.sha256();
-        ByteBuffer buffer = ByteBuffer.allocate(1 << 20);
-        for (long at = 0; channel.read(buffer, at) > 0; ) {
-            at += buffer.position();
-            sha256.update(buffer.flip());
-            buffer.clear();
-        }
+        Sha256 sha256 = Sha256.create();
+        sha256.update(channel);
         return Digest.of(sha256.digest());
     }
 

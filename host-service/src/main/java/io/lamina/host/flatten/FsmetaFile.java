@@ -5,6 +5,7 @@ import static java.nio.file.StandardOpenOption.WRITE;
 
 import io.lamina.images.device.DevicePart;
 import io.lamina.images.device.Extent;
+import io.lamina.images.hash.Sha256;
 import io.lamina.images.merge.Fsmeta;
 import io.lamina.images.merge.LayerImage;
 import io.lamina.images.merge.Merger;
@@ -13,10 +14,8 @@ import io.lamina.images.verity.VerityGeometry;
 import io.lamina.linux.Memfd;
 import io.lamina.linux.OwnedFd;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
-import java.security.MessageDigest;
 import java.util.List;
 
 /**
@@ -33,22 +32,13 @@ public record FsmetaFile(OwnedFd memory, Digest digest, Fsmeta merged) implement
         try (FileChannel channel = FileChannel.open(MemoryFiles.path(memory), READ, WRITE)) {
             Fsmeta fsmeta = Merger.merge(baseFirst, channel);
             Memfd.seal(memory, Memfd.F_SEAL_SHRINK | Memfd.F_SEAL_GROW | Memfd.F_SEAL_WRITE);
-            return new FsmetaFile(memory, digest(channel), fsmeta);
+            Sha256 sha256 = Sha256.create();
+            sha256.update(channel);
+            return new FsmetaFile(memory, Digest.of(sha256.digest()), fsmeta);
         } catch (IOException | RuntimeException failure) {
             memory.close();
             throw failure;
         }
-    }
-
-    private static Digest digest(FileChannel file) throws IOException {
-        MessageDigest sha256 = Digest.sha256();
-        ByteBuffer buffer = ByteBuffer.allocate(1 << 20);
-        for (long at = 0; file.read(buffer, at) > 0; ) {
-            at += buffer.position();
-            sha256.update(buffer.flip());
-            buffer.clear();
-        }
-        return Digest.of(sha256.digest());
     }
 
     /** Inodes of the merged tree. */

@@ -11,17 +11,16 @@ import io.lamina.images.erofs.Areas;
 import io.lamina.images.erofs.ByteSource;
 import io.lamina.images.erofs.DeviceSlot;
 import io.lamina.images.erofs.ErofsImage;
+import io.lamina.images.hash.Sha256;
 import io.lamina.images.layer.LayerExporter;
 import io.lamina.images.merge.LayerImage;
 import io.lamina.images.merge.MergeObstacle;
 import io.lamina.images.oci.Digest;
 import io.lamina.images.verity.VerityGeometry;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -32,7 +31,6 @@ import org.jspecify.annotations.Nullable;
  * Layers that cannot be merged as they are give way to a plain copy in the store.
  */
 public final class LayerFileSet implements AutoCloseable {
-    private static final int HASH_PIECE_BYTES = 1 << 20;
 
     private final NativeLayers copies;
     private final List<FileChannel> open = new ArrayList<>();
@@ -182,15 +180,11 @@ public final class LayerFileSet implements AutoCloseable {
 
     /** Digest of all of a layer's bytes. */
     private static Digest contents(LayerFile layer) throws IOException {
-        MessageDigest sha256 = Digest.sha256();
+        Sha256 sha256 = Sha256.create();
         List<Path> files = layer.data.equals(layer.image) ? List.of(layer.image) : List.of(layer.image, layer.data);
-        byte[] piece = new byte[HASH_PIECE_BYTES];
         for (Path file : files) {
-            try (InputStream bytes = Files.newInputStream(file)) {
-                int got;
-                while ((got = bytes.read(piece)) >= 0) {
-                    sha256.update(piece, 0, got);
-                }
+            try (FileChannel bytes = FileChannel.open(file, READ)) {
+                sha256.update(bytes);
             }
         }
         return Digest.of(sha256.digest());

@@ -9,6 +9,7 @@ import io.lamina.images.merge.Merger;
 import io.lamina.images.oci.Digest;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -43,13 +44,30 @@ public record FlattenedStack(List<Path> blobs, Path device) {
     private static final int PADDING_BYTES = 512 << 10;
     private static final int COPY_BYTES = 64 << 10;
 
+    /** Bytes that can be read more than once. */
+    @FunctionalInterface
+    interface Source {
+        /** From the first byte on. */
+        InputStream open() throws IOException;
+    }
+
+    /** Converts and merges tars that are in memory. */
+    public static FlattenedStack build(List<byte[]> tars, Format format, Path directory) throws IOException {
+        return ofTars(
+                tars.stream()
+                        .<Source>map(tar -> () -> new ByteArrayInputStream(tar))
+                        .toList(),
+                format,
+                directory);
+    }
+
     /**
      * Converts and merges with the engine under test.
      *
      * @param tars uncompressed, base first
      * @param directory where the files go
      */
-    public static FlattenedStack build(List<byte[]> tars, Format format, Path directory) throws IOException {
+    static FlattenedStack ofTars(List<Source> tars, Format format, Path directory) throws IOException {
         return switch (format) {
             case PLAIN -> plain(tars, directory);
             case TAR_INDEX -> indexed(tars, directory);
@@ -57,15 +75,15 @@ public record FlattenedStack(List<Path> blobs, Path device) {
         };
     }
 
-    private static FlattenedStack plain(List<byte[]> tars, Path directory) throws IOException {
+    private static FlattenedStack plain(List<Source> tars, Path directory) throws IOException {
         List<Path> blobs = new ArrayList<>();
         List<Digest> diffIds = new ArrayList<>();
-        for (byte[] tar : tars) {
+        for (Source tar : tars) {
             Path blob = directory.resolve("layer" + blobs.size());
-            try (FileChannel out = FileChannel.open(blob, FRESH);
+            try (InputStream in = tar.open();
+                    FileChannel out = FileChannel.open(blob, FRESH);
                     FileChannel leaves = FileChannel.open(directory.resolve("leaves"), FRESH)) {
-                diffIds.add(LayerConverter.convert(new ByteArrayInputStream(tar), out, leaves)
-                        .diffId());
+                diffIds.add(LayerConverter.convert(in, out, leaves).diffId());
             }
             blobs.add(blob);
         }
@@ -79,25 +97,26 @@ public record FlattenedStack(List<Path> blobs, Path device) {
         // Fsmeta and blobs one after the other are the device, so that nobody needs a map to put it together.
         long endByte = Files.size(device);
         for (int i = 0; i < blobs.size(); i++) {
+            Path blob = blobs.get(i);
             endByte = (endByte + PADDING_BYTES - 1) / PADDING_BYTES * PADDING_BYTES;
             if (startByte(fsmeta, i) != endByte) {
                 throw new IOException("layer " + i + " is mapped to byte " + startByte(fsmeta, i)
                         + ", and the part before it ends at byte " + endByte);
             }
-            append(Files.readAllBytes(blobs.get(i)), device, endByte);
-            endByte += Files.size(blobs.get(i));
+            append(() -> Files.newInputStream(blob), device, endByte);
+            endByte += Files.size(blob);
         }
         return new FlattenedStack(List.copyOf(blobs), device);
     }
 
-    private static FlattenedStack indexed(List<byte[]> tars, Path directory) throws IOException {
+    private static FlattenedStack indexed(List<Source> tars, Path directory) throws IOException {
         List<Path> blobs = new ArrayList<>();
         List<Digest> diffIds = new ArrayList<>();
-        for (byte[] tar : tars) {
+        for (Source tar : tars) {
             Path blob = directory.resolve("layer" + blobs.size());
-            try (FileChannel out = FileChannel.open(blob, FRESH)) {
-                diffIds.add(
-                        LayerConverter.index(new ByteArrayInputStream(tar), out).diffId());
+            try (InputStream in = tar.open();
+                    FileChannel out = FileChannel.open(blob, FRESH)) {
+                diffIds.add(LayerConverter.index(in, out).diffId());
             }
             blobs.add(blob);
         }
@@ -134,17 +153,19 @@ public record FlattenedStack(List<Path> blobs, Path device) {
         return mapped.uniaddrBlock() * fsmeta.blockSizeBytes();
     }
 
-    /** Writes {@code bytes} at {@code startByte}, leaves holes for zeroes, and pads the file to whole mapped blocks. */
-    private static void append(byte[] bytes, Path file, long startByte) throws IOException {
-        try (FileChannel out = FileChannel.open(file, StandardOpenOption.WRITE)) {
-            for (int at = 0; at < bytes.length; at += COPY_BYTES) {
-                ByteBuffer chunk = ByteBuffer.wrap(bytes, at, Math.min(COPY_BYTES, bytes.length - at));
-                if (!isZero(chunk)) {
-                    out.write(chunk, startByte + at);
+    /** Writes bytes at {@code startByte}, leaves holes for zeroes, and makes the file reach to their end. */
+    private static void append(Source bytes, Path file, long startByte) throws IOException {
+        try (InputStream in = bytes.open();
+                FileChannel out = FileChannel.open(file, StandardOpenOption.WRITE)) {
+            long endByte = startByte;
+            for (byte[] chunk = in.readNBytes(COPY_BYTES); chunk.length > 0; chunk = in.readNBytes(COPY_BYTES)) {
+                if (!isZero(ByteBuffer.wrap(chunk))) {
+                    out.write(ByteBuffer.wrap(chunk), endByte);
                 }
+                endByte += chunk.length;
             }
-            if (out.size() < startByte + bytes.length) {
-                out.write(ByteBuffer.allocate(1), startByte + bytes.length - 1);
+            if (out.size() < endByte) {
+                out.write(ByteBuffer.allocate(1), endByte - 1);
             }
         }
     }

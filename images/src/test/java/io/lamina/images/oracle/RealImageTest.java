@@ -86,7 +86,7 @@ final class RealImageTest {
             assertTrue(unpacked.entries().size() > 30, "the image has something in it");
 
             for (Format format : List.of(Format.PLAIN, Format.TAR_INDEX)) {
-                FlattenedStack flattened = FlattenedStack.build(tars(layout, tag), format, directory);
+                FlattenedStack flattened = FlattenedStack.ofTars(tars(layout, tag), format, directory);
                 if (format == Format.PLAIN) {
                     for (Path blob : flattened.blobs()) {
                         Command.run("fsck.erofs", blob.toString());
@@ -142,14 +142,15 @@ final class RealImageTest {
     }
 
     /** The uncompressed layers of an image, base first. */
-    private static List<byte[]> tars(Path layout, String tag) throws IOException {
+    private static List<FlattenedStack.Source> tars(Path layout, String tag) throws IOException {
         Map<String, String> index = texts(layout.resolve("index.json"));
-        List<byte[]> tars = new ArrayList<>();
+        List<FlattenedStack.Source> tars = new ArrayList<>();
         for (int i = 0; index.containsKey("/manifests/" + i + "/digest"); i++) {
             if (tag.equals(index.get("/manifests/" + i + "/annotations/org.opencontainers.image.ref.name"))) {
                 Map<String, String> manifest = texts(blob(layout, index.get("/manifests/" + i + "/digest")));
                 for (int layer = 0; manifest.containsKey("/layers/" + layer + "/digest"); layer++) {
-                    tars.add(uncompressed(blob(layout, manifest.get("/layers/" + layer + "/digest"))));
+                    Path blob = blob(layout, manifest.get("/layers/" + layer + "/digest"));
+                    tars.add(() -> uncompressed(blob));
                 }
             }
         }
@@ -173,12 +174,13 @@ final class RealImageTest {
         return layout.resolve("blobs/sha256").resolve(digest.substring("sha256:".length()));
     }
 
-    private static byte[] uncompressed(Path blob) throws IOException {
-        try (InputStream stored = Files.newInputStream(blob);
-                InputStream tar = new GZIPInputStream(stored)) {
-            return tar.readAllBytes();
+    private static InputStream uncompressed(Path blob) throws IOException {
+        InputStream stored = Files.newInputStream(blob);
+        try {
+            return new GZIPInputStream(stored);
         } catch (ZipException notCompressed) {
-            return Files.readAllBytes(blob);
+            stored.close();
+            return Files.newInputStream(blob);
         }
     }
 }
