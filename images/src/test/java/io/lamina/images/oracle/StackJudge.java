@@ -28,9 +28,8 @@ final class StackJudge {
     StackJudge(PrivateMounts mounts, Path directory) throws IOException {
         this.mounts = mounts;
         this.files = Files.createDirectories(directory.resolve("files"));
-        // In memory: a mount point on a disk would be written there for every stack. A short path, since all layers'
-        // paths
-        // have to fit into the overlay's one page of options.
+        // In memory: a mount point on a disk would be written there for every stack. A short path, since the paths of
+        // all layers have to fit into the overlay's one page of options.
         this.mountPoints = Path.of("/mnt");
 
         mounts.mount("tmpfs", mountPoints, "tmpfs", 0, "");
