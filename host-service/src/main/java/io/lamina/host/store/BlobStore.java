@@ -25,6 +25,7 @@ import java.util.Optional;
  * blobs/DIFFID.FORMAT.VERITYROOT/leaves         its level-0 hashes
  * blobs/DIFFID.FORMAT.VERITYROOT/level1         the hashes of the blocks of leaves, all that a composition reads
  * blobs/DIFFID.FORMAT.VERITYROOT/recipe         what turns the blob into the layer's tar again
+ * blobs/DIFFID.FORMAT.VERITYROOT/foreign        empty; there while nobody but another has converted the layer to this
  * staging/PID-N/                                a blob in the making, its "lock" held by the process that makes it
  * </pre>
  *
@@ -39,6 +40,7 @@ public final class BlobStore {
     private static final String LEAVES = "leaves";
     private static final String LEVEL1 = "level1";
     private static final String RECIPE = "recipe";
+    private static final String FOREIGN = "foreign";
 
     private final Path blobs;
     private final Path staging;
@@ -67,7 +69,7 @@ public final class BlobStore {
     public Optional<StoredBlob> find(Digest diffId) throws IOException {
         String prefix = diffId.hex() + "." + FORMAT_VERSION + ".";
         for (BlobName name : names()) {
-            if (name.toString().startsWith(prefix)) {
+            if (name.toString().startsWith(prefix) && !isForeign(name)) {
                 touch(name);
                 return Optional.of(load(name));
             }
@@ -88,27 +90,63 @@ public final class BlobStore {
      */
     public StoredBlob add(Conversion conversion) throws IOException {
         try (StagedDirectory building = StagedDirectory.in(staging)) {
-            Digest diffId;
-            PartHashes hashes;
-            try (FileChannel blob = building.file(BLOB);
-                    FileChannel leaves = building.file(LEAVES);
-                    FileChannel recipe = building.file(RECIPE);
-                    FileChannel level1 = building.file(LEVEL1)) {
-                diffId = conversion.write(blob, leaves, recipe);
-                hashes = PartHashes.ofLeaves(VerityGeometry.STANDARD, leaves);
-                ByteBuffer bytes = ByteBuffer.wrap(hashes.level1());
-                while (bytes.hasRemaining()) {
-                    level1.write(bytes);
-                }
-                blob.force(true);
-                leaves.force(true);
-                recipe.force(true);
-                level1.force(true);
+            BlobName name = write(building, conversion);
+            building.publish(blobs.resolve(name.toString()));
+            if (isForeign(name)) {
+                // We have made the same bytes ourselves, so they may serve every image from now on.
+                Files.deleteIfExists(blobs.resolve(name.toString()).resolve(FOREIGN));
+                StagedDirectory.force(blobs.resolve(name.toString()));
             }
-            BlobName name = new BlobName(diffId, FORMAT_VERSION, hashes.rootHash());
+            return load(name);
+        }
+    }
+
+    /**
+     * Adds what somebody else has converted a layer to. It serves those who ask for it by its whole name, such as an image
+     * whose statement names it, and never an image that merely has the layer: that it is the layer, nobody has seen.
+     *
+     * @param name what it must turn out to be
+     * @param conversion writes it, and tells the diffID in {@code name}
+     * @throws CorruptImageException if its root hash is another
+     */
+    public StoredBlob addForeign(BlobName name, Conversion conversion) throws IOException {
+        if (isHere(name)) {
+            touch(name);
+            return load(name);
+        }
+        try (StagedDirectory building = StagedDirectory.in(staging)) {
+            BlobName written = write(building, conversion);
+            if (!written.equals(name)) {
+                throw new CorruptImageException(
+                        "layer " + name.diffId(), "was to be the blob " + name + ", and is " + written);
+            }
+            building.file(FOREIGN).close();
             building.publish(blobs.resolve(name.toString()));
             return load(name);
         }
+    }
+
+    private static BlobName write(StagedDirectory building, Conversion conversion) throws IOException {
+        try (FileChannel blob = building.file(BLOB);
+                FileChannel leaves = building.file(LEAVES);
+                FileChannel recipe = building.file(RECIPE);
+                FileChannel level1 = building.file(LEVEL1)) {
+            Digest diffId = conversion.write(blob, leaves, recipe);
+            PartHashes hashes = PartHashes.ofLeaves(VerityGeometry.STANDARD, leaves);
+            ByteBuffer bytes = ByteBuffer.wrap(hashes.level1());
+            while (bytes.hasRemaining()) {
+                level1.write(bytes);
+            }
+            blob.force(true);
+            leaves.force(true);
+            recipe.force(true);
+            level1.force(true);
+            return new BlobName(diffId, FORMAT_VERSION, hashes.rootHash());
+        }
+    }
+
+    private boolean isForeign(BlobName name) {
+        return Files.exists(blobs.resolve(name.toString()).resolve(FOREIGN));
     }
 
     /** The blob of this name, if it is here. */

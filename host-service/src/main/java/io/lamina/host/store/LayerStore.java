@@ -12,6 +12,7 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /** The layer blobs with their rows. Any thread may call. */
 public final class LayerStore {
@@ -53,7 +54,24 @@ public final class LayerStore {
 
     /** Converts a layer and notes it, durably. */
     public BlobName add(BlobStore.Conversion conversion) throws IOException {
-        return record(blobs.add(conversion));
+        return record(blobs.add(conversion), OptionalLong.empty());
+    }
+
+    /** As {@link #add(BlobStore.Conversion)}, held by a lease from the moment that it is noted. */
+    public BlobName add(BlobStore.Conversion conversion, LeaseStore.Lease lease) throws IOException {
+        return record(blobs.add(conversion), OptionalLong.of(lease.id()));
+    }
+
+    /** Adds a conversion that came from elsewhere, see {@link BlobStore#addForeign}, held by a lease. */
+    public BlobName addForeign(BlobName name, BlobStore.Conversion conversion, LeaseStore.Lease lease)
+            throws IOException {
+        return record(blobs.addForeign(name, conversion), OptionalLong.of(lease.id()));
+    }
+
+    /** Our own conversion of a layer, if it is here, held by a lease. */
+    public Optional<BlobName> find(Digest diffId, LeaseStore.Lease lease) throws IOException {
+        Optional<StoredBlob> found = blobs.find(diffId);
+        return found.isEmpty() ? Optional.empty() : Optional.of(record(found.get(), OptionalLong.of(lease.id())));
     }
 
     /** Notes what a layer was converted to. */
@@ -66,7 +84,7 @@ public final class LayerStore {
                 converted.blob.toString()));
     }
 
-    private BlobName record(StoredBlob blob) throws IOException {
+    private BlobName record(StoredBlob blob, OptionalLong lease) throws IOException {
         BlobName name = BlobName.of(blob);
         long sizeBytes = blob.blocks() * blob.hashes().geometry().dataBlockSizeBytes();
         database.write(connection -> {
@@ -75,6 +93,13 @@ public final class LayerStore {
                     "INSERT INTO blob (name, size_bytes) VALUES (?, ?) ON CONFLICT (name) DO NOTHING",
                     name.toString(),
                     sizeBytes);
+            if (lease.isPresent()) {
+                int _ = Rows.change(
+                        connection,
+                        "INSERT OR IGNORE INTO lease_blob SELECT ?, id FROM blob WHERE name = ?",
+                        lease.getAsLong(),
+                        name.toString());
+            }
             blobs.touch(name);
             return name;
         });

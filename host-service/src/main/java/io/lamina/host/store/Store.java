@@ -16,6 +16,8 @@ public final class Store implements AutoCloseable {
     private final LayerStore layers;
     private final FsmetaStore fsmetas;
     private final AttachmentStore attachments;
+    private final ImageStore images;
+    private final LeaseStore leases;
 
     private Store(StoreRoot root, List<StoreLock> locks, Database database, BlobStore blobs) {
         this.root = root;
@@ -26,6 +28,8 @@ public final class Store implements AutoCloseable {
         this.layers = new LayerStore(database, blobs);
         this.fsmetas = new FsmetaStore(database, root.fsmeta(), root.staging());
         this.attachments = new AttachmentStore(database);
+        this.images = new ImageStore(database);
+        this.leases = new LeaseStore(database);
     }
 
     /**
@@ -97,6 +101,16 @@ public final class Store implements AutoCloseable {
     /** Who uses what. */
     public AttachmentStore attachments() {
         return attachments;
+    }
+
+    /** The images and their names. */
+    public ImageStore images() {
+        return images;
+    }
+
+    /** What keeps layers that are in the making or in use outside any snapshot or image. */
+    public LeaseStore leases() {
+        return leases;
     }
 
     BlobStore blobs() {

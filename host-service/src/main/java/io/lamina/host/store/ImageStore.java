@@ -1,0 +1,215 @@
+package io.lamina.host.store;
+
+import io.lamina.host.store.RefusedException.Reason;
+import io.lamina.images.oci.Digest;
+import java.io.IOException;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+
+/**
+ * The images that were pulled or imported, and their names. An image keeps its layers from garbage collection; removing it
+ * leaves them to that. Any thread may call.
+ */
+public final class ImageStore {
+    private final Database database;
+
+    ImageStore(Database database) {
+        this.database = database;
+    }
+
+    /**
+     * A name of an image. One name may stand for several images, of one platform each.
+     *
+     * @param name as people write it, with its tag, such as {@code docker.io/library/busybox:1.36}
+     * @param platform of the image that is meant
+     * @param image digest of the image
+     * @param index digest of the index that the name stands for where it came from, if it is one
+     * @param updatedNs when it was last given, in nanoseconds since 1970
+     */
+    public record Name(String name, String platform, Digest image, Optional<Digest> index, long updatedNs) {}
+
+    /**
+     * Adds an image, durably; one that is there already stays as it is.
+     *
+     * @throws RefusedException if one of its layers is not in the store
+     */
+    public void add(KeptImage image) throws IOException {
+        database.write(connection -> {
+            if (number(connection, image.digest()).isPresent()) {
+                return false;
+            }
+            long id = Rows.insert(
+                    connection,
+                    "INSERT INTO image (digest, platform, manifest, config, created_ns) VALUES (?, ?, ?, ?, ?) RETURNING id",
+                    image.digest().hex(),
+                    image.platform(),
+                    image.manifest().bytes(),
+                    image.config().bytes(),
+                    SnapshotStore.now());
+            for (int position = 0; position < image.layers().size(); position++) {
+                KeptImage.Layer layer = image.layers().get(position);
+                int added = Rows.change(
+                        connection,
+                        "INSERT INTO image_layer SELECT ?, ?, id, ?, ?, ? FROM blob WHERE name = ?",
+                        id,
+                        position,
+                        layer.digest().hex(),
+                        layer.mediaType(),
+                        layer.storedBytes(),
+                        layer.blob().toString());
+                if (added != 1) {
+                    throw new RefusedException(
+                            Reason.NOT_FOUND,
+                            "layer " + layer.blob().diffId() + " is not in the store; hold new layers with a lease");
+                }
+            }
+            return true;
+        });
+    }
+
+    /** Gives a name to an image that is here, for its platform; the name stands for no other of that platform then. */
+    public void tag(String name, Digest image, Optional<Digest> index) throws IOException {
+        int changed = database.write(connection -> Rows.change(
+                connection,
+                "INSERT OR REPLACE INTO image_name SELECT ?, platform, id, ?, ? FROM image WHERE digest = ?",
+                name,
+                index.map(Digest::hex).orElse(""),
+                SnapshotStore.now(),
+                image.hex()));
+        if (changed != 1) {
+            throw new RefusedException(Reason.NOT_FOUND, "there is no image " + image);
+        }
+    }
+
+    /** Takes a name away; false if it stood for nothing. The image stays, with other names or without. */
+    public boolean untag(String name, String platform) throws IOException {
+        return database.write(connection ->
+                Rows.change(connection, "DELETE FROM image_name WHERE name = ? AND platform = ?", name, platform) == 1);
+    }
+
+    /** Removes an image with its names and documents; false if it is not here. */
+    public boolean remove(Digest image) throws IOException {
+        return database.write(
+                connection -> Rows.change(connection, "DELETE FROM image WHERE digest = ?", image.hex()) == 1);
+    }
+
+    /** The image of this manifest. */
+    public Optional<KeptImage> find(Digest image) throws IOException {
+        return database.read(connection ->
+                select(connection, " WHERE digest = ?", image.hex()).stream().findFirst());
+    }
+
+    /** What a name stands for on a platform. */
+    public Optional<KeptImage> find(String name, String platform) throws IOException {
+        return database.read(connection -> select(
+                        connection,
+                        " WHERE id = (SELECT image FROM image_name WHERE name = ? AND platform = ?)",
+                        name,
+                        platform)
+                .stream()
+                .findFirst());
+    }
+
+    /** All images, in the order in which they came. */
+    public List<KeptImage> all() throws IOException {
+        return database.read(connection -> select(connection, " ORDER BY id"));
+    }
+
+    /** All names, sorted. */
+    public List<Name> names() throws IOException {
+        return database.read(connection -> {
+            List<Name> names = new ArrayList<>();
+            try (Rows rows = Rows.of(
+                    connection,
+                    "SELECT n.name, n.platform, i.digest, n.index_digest, n.updated_ns"
+                            + " FROM image_name n JOIN image i ON i.id = n.image ORDER BY n.name, n.platform")) {
+                while (rows.next()) {
+                    String index = rows.text(4);
+                    names.add(new Name(
+                            rows.text(1),
+                            rows.text(2),
+                            new Digest(rows.text(3)),
+                            index.isEmpty() ? Optional.empty() : Optional.of(new Digest(index)),
+                            rows.number(5)));
+                }
+            }
+            return names;
+        });
+    }
+
+    /**
+     * Keeps a document with an image, in place of one of the same kind.
+     *
+     * @param kind what it is, such as its media type
+     */
+    public void putDocument(Digest image, String kind, ImageDocument document) throws IOException {
+        int changed = database.write(connection -> Rows.change(
+                connection,
+                "INSERT OR REPLACE INTO image_document SELECT id, ?, ? FROM image WHERE digest = ?",
+                kind,
+                document.bytes(),
+                image.hex()));
+        if (changed != 1) {
+            throw new RefusedException(Reason.NOT_FOUND, "there is no image " + image);
+        }
+    }
+
+    /** What is kept with an image, by kind. */
+    public Map<String, ImageDocument> documents(Digest image) throws IOException {
+        return database.read(connection -> {
+            Map<String, ImageDocument> documents = new TreeMap<>();
+            try (Rows rows = Rows.of(
+                    connection,
+                    "SELECT d.kind, d.content FROM image_document d JOIN image i ON i.id = d.image WHERE i.digest = ?",
+                    image.hex())) {
+                while (rows.next()) {
+                    documents.put(rows.text(1), ImageDocument.of(rows.bytes(2)));
+                }
+            }
+            return documents;
+        });
+    }
+
+    private static Optional<Long> number(Connection connection, Digest image) throws SQLException {
+        try (Rows rows = Rows.of(connection, "SELECT id FROM image WHERE digest = ?", image.hex())) {
+            return rows.next() ? Optional.of(rows.number(1)) : Optional.empty();
+        }
+    }
+
+    private static List<KeptImage> select(Connection connection, String where, Object... arguments)
+            throws SQLException, IOException {
+        List<KeptImage> found = new ArrayList<>();
+        try (Rows rows =
+                Rows.of(connection, "SELECT id, digest, platform, manifest, config FROM image" + where, arguments)) {
+            while (rows.next()) {
+                found.add(new KeptImage(
+                        new Digest(rows.text(2)),
+                        rows.text(3),
+                        ImageDocument.of(rows.bytes(4)),
+                        ImageDocument.of(rows.bytes(5)),
+                        layers(connection, rows.number(1))));
+            }
+        }
+        return found;
+    }
+
+    private static List<KeptImage.Layer> layers(Connection connection, long image) throws SQLException, IOException {
+        List<KeptImage.Layer> layers = new ArrayList<>();
+        try (Rows rows = Rows.of(
+                connection,
+                "SELECT b.name, l.digest, l.media_type, l.stored_bytes FROM image_layer l JOIN blob b ON b.id = l.blob"
+                        + " WHERE l.image = ? ORDER BY l.position",
+                image)) {
+            while (rows.next()) {
+                layers.add(new KeptImage.Layer(
+                        BlobName.stored(rows.text(1)), new Digest(rows.text(2)), rows.text(3), rows.number(4)));
+            }
+        }
+        return layers;
+    }
+}
