@@ -3,6 +3,7 @@ package io.lamina.host.store;
 import io.lamina.images.CorruptImageException;
 import io.lamina.images.device.FlattenedDevice;
 import io.lamina.images.oci.Digest;
+import io.lamina.images.verity.LeafHasher;
 import io.lamina.images.verity.PartHashes;
 import io.lamina.images.verity.VerityGeometry;
 import java.io.IOException;
@@ -44,19 +45,35 @@ public final class BlobStore {
 
     private final Path blobs;
     private final Path staging;
+    private final List<AdditionalStore> additional;
+    private final boolean readOnly;
 
-    private BlobStore(Path blobs, Path staging) {
+    private BlobStore(Path blobs, Path staging, List<AdditionalStore> additional, boolean readOnly) {
         this.blobs = blobs;
         this.staging = staging;
+        this.additional = additional;
+        this.readOnly = readOnly;
     }
 
     /** Opens the store in {@code root}, making it (mode 0700) when it is new, and sweeps what dead processes left. */
     public static BlobStore open(Path root) throws IOException {
+        return open(root, List.of());
+    }
+
+    /** The blobs of a store of others, which is only read. */
+    static BlobStore readOnly(Path root) {
+        return new BlobStore(root.resolve("blobs"), root.resolve("staging"), List.of(), true);
+    }
+
+    /** As {@link #open(Path)}, with stores behind it in which is looked, in their order, for what is not here. */
+    static BlobStore open(Path root, List<AdditionalStore> additional) throws IOException {
         var ownerOnly = PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
         Files.createDirectories(root, ownerOnly);
         BlobStore store = new BlobStore(
                 Files.createDirectories(root.resolve("blobs"), ownerOnly),
-                Files.createDirectories(root.resolve("staging"), ownerOnly));
+                Files.createDirectories(root.resolve("staging"), ownerOnly),
+                List.copyOf(additional),
+                false);
         StagedDirectory.sweep(store.staging);
         return store;
     }
@@ -72,6 +89,12 @@ public final class BlobStore {
             if (name.toString().startsWith(prefix) && !isForeign(name)) {
                 touch(name);
                 return Optional.of(load(name));
+            }
+        }
+        for (AdditionalStore store : additional) {
+            Optional<StoredBlob> found = store.blobs().find(diffId);
+            if (found.isPresent()) {
+                return found;
             }
         }
         return Optional.empty();
@@ -133,10 +156,7 @@ public final class BlobStore {
                 FileChannel level1 = building.file(LEVEL1)) {
             Digest diffId = conversion.write(blob, leaves, recipe);
             PartHashes hashes = PartHashes.ofLeaves(VerityGeometry.STANDARD, leaves);
-            ByteBuffer bytes = ByteBuffer.wrap(hashes.level1());
-            while (bytes.hasRemaining()) {
-                level1.write(bytes);
-            }
+            writeAll(level1, ByteBuffer.wrap(hashes.level1()));
             blob.force(true);
             leaves.force(true);
             recipe.force(true);
@@ -151,7 +171,69 @@ public final class BlobStore {
 
     /** The blob of this name, if it is here. */
     public Optional<StoredBlob> get(BlobName name) throws IOException {
-        return isHere(name) ? Optional.of(load(name)) : Optional.empty();
+        if (isHere(name)) {
+            return Optional.of(load(name));
+        }
+        for (AdditionalStore store : additional) {
+            if (store.blobs().isHere(name)) {
+                return store.blobs().get(name);
+            }
+        }
+        return Optional.empty();
+    }
+
+    /** Whether a blob is here or in a store behind this one. */
+    boolean isAnywhere(BlobName name) {
+        return isHere(name) || elsewhere(name).isPresent();
+    }
+
+    /** The read-only store that a blob is taken from; empty where it is here, or nowhere. */
+    Optional<Path> elsewhere(BlobName name) {
+        return isHere(name)
+                ? Optional.empty()
+                : additional.stream()
+                        .filter(store -> store.blobs().isHere(name))
+                        .map(AdditionalStore::root)
+                        .findFirst();
+    }
+
+    /**
+     * The blob in a file of this store. One that lies in a read-only store is copied, and compared with its hashes as it
+     * is: this is for readers that check nothing, such as this host's kernel.
+     */
+    StoredBlob bringHere(BlobName name, StoredBlob blob) throws IOException {
+        if (!blob.elsewhere()) {
+            return blob;
+        }
+        try (StagedDirectory building = StagedDirectory.in(staging);
+                BlobSource source = blob.open()) {
+            BlobName written = write(building, (target, leaves, recipe) -> {
+                LeafHasher hasher = new LeafHasher(VerityGeometry.STANDARD);
+                byte[] piece = new byte[FlattenedDevice.PART_ALIGNMENT_BYTES];
+                byte[] hashes = new byte[piece.length / VerityGeometry.STANDARD.dataBlockSizeBytes() * Digest.BYTES];
+                for (long at = 0; at < source.lengthBytes(); at += piece.length) {
+                    source.read(at, piece, 0, piece.length);
+                    hasher.hash(ByteBuffer.wrap(piece), hashes, 0);
+                    writeAll(target, ByteBuffer.wrap(piece));
+                    writeAll(leaves, ByteBuffer.wrap(hashes));
+                }
+                if (Files.exists(blob.recipe())) {
+                    writeAll(recipe, ByteBuffer.wrap(Files.readAllBytes(blob.recipe())));
+                }
+                return name.diffId();
+            });
+            if (!written.equals(name)) {
+                throw new CorruptImageException("layer " + name.diffId(), blob.blob() + " became another while it was read");
+            }
+            building.publish(blobs.resolve(name.toString()));
+            return load(name);
+        }
+    }
+
+    private static void writeAll(FileChannel file, ByteBuffer bytes) throws IOException {
+        while (bytes.hasRemaining()) {
+            file.write(bytes);
+        }
     }
 
     /** Whether there is anything of this name. */
@@ -180,6 +262,9 @@ public final class BlobStore {
 
     /** Notes that a blob is used now. */
     void touch(BlobName name) throws IOException {
+        if (readOnly || !isHere(name)) {
+            return;
+        }
         Files.setLastModifiedTime(blobs.resolve(name.toString()), FileTime.fromMillis(System.currentTimeMillis()));
     }
 
@@ -215,7 +300,7 @@ public final class BlobStore {
         if (!hashes.rootHash().equals(name.verityRoot())) {
             throw damaged(directory, "its level1 gives the root " + hashes.rootHash());
         }
-        return new StoredBlob(name.diffId(), hashes, blob, leaves, directory.resolve(RECIPE));
+        return new StoredBlob(name.diffId(), hashes, blob, leaves, directory.resolve(RECIPE), readOnly);
     }
 
     private static CorruptImageException damaged(Path directory, String how) {

@@ -46,11 +46,14 @@ public final class GarbageCollection {
         int blobs = 0;
         long bytes = 0;
         for (BlobName name : collection.unusedBlobs()) {
-            bytes += store.blobs().sizeBytes(name);
-            store.blobs().remove(name);
-            blobs++;
+            if (store.blobs().isHere(name)) { // else only the row of what lies in a read-only store was ours
+                bytes += store.blobs().sizeBytes(name);
+                store.blobs().remove(name);
+                blobs++;
+            }
         }
         store.snapshots().directories().emptyTrash();
+        store.publishAgain();
         return new Removed(fsmetas, blobs, bytes);
     }
 

@@ -3,9 +3,11 @@ package io.lamina.host.store;
 import io.lamina.host.store.RefusedException.Reason;
 import io.lamina.images.oci.Digest;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -13,13 +15,26 @@ import java.util.TreeMap;
 
 /**
  * The images that were pulled or imported, and their names. An image keeps its layers from garbage collection; removing it
- * leaves them to that. Any thread may call.
+ * leaves them to that. Images of read-only stores are here too, but for changes. Any thread may call.
  */
 public final class ImageStore {
     private final Database database;
+    private final LayerStore layers;
+    private final List<AdditionalStore> additional;
+    private final Changed changed;
 
-    ImageStore(Database database) {
+    /** What is to be done when images have changed. */
+    @FunctionalInterface
+    interface Changed {
+        void run() throws IOException;
+    }
+
+    /** @param additional in which is looked, in their order, for what is not here */
+    ImageStore(Database database, LayerStore layers, List<AdditionalStore> additional, Changed changed) {
+        this.changed = changed;
         this.database = database;
+        this.layers = layers;
+        this.additional = List.copyOf(additional);
     }
 
     /**
@@ -30,15 +45,24 @@ public final class ImageStore {
      * @param image digest of the image
      * @param index digest of the index that the name stands for where it came from, if it is one
      * @param updatedNs when it was last given, in nanoseconds since 1970
+     * @param place the read-only store that gives the name; empty for our own
      */
-    public record Name(String name, String platform, Digest image, Optional<Digest> index, long updatedNs) {}
+    public record Name(
+            String name, String platform, Digest image, Optional<Digest> index, long updatedNs, Optional<Path> place) {}
 
     /**
      * Adds an image, durably; one that is there already stays as it is.
      *
-     * @throws RefusedException if one of its layers is not in the store
+     * @throws RefusedException if one of its layers is neither in the store nor in one behind it
      */
     public void add(KeptImage image) throws IOException {
+        for (BlobName blob : image.blobs()) {
+            if (!layers.note(blob)) {
+                throw new RefusedException(
+                        Reason.NOT_FOUND,
+                        "layer " + blob.diffId() + " is not in the store; hold new layers with a lease");
+            }
+        }
         database.write(connection -> {
             if (number(connection, image.digest()).isPresent()) {
                 return false;
@@ -65,81 +89,135 @@ public final class ImageStore {
                 if (added != 1) {
                     throw new RefusedException(
                             Reason.NOT_FOUND,
-                            "layer " + layer.blob().diffId() + " is not in the store; hold new layers with a lease");
+                            "layer " + layer.blob().diffId() + " was removed meanwhile; hold new layers with a lease");
                 }
             }
             return true;
         });
     }
 
-    /** Gives a name to an image that is here, for its platform; the name stands for no other of that platform then. */
+    /**
+     * Gives a name to an image, for its platform; the name stands for no other of that platform then. One of a read-only
+     * store is noted here first; its layers stay there.
+     */
     public void tag(String name, Digest image, Optional<Digest> index) throws IOException {
-        int changed = database.write(connection -> Rows.change(
+        KeptImage kept =
+                find(image).orElseThrow(() -> new RefusedException(Reason.NOT_FOUND, "there is no image " + image));
+        add(kept);
+        int _ = database.write(connection -> Rows.change(
                 connection,
                 "INSERT OR REPLACE INTO image_name SELECT ?, platform, id, ?, ? FROM image WHERE digest = ?",
                 name,
                 index.map(Digest::hex).orElse(""),
                 SnapshotStore.now(),
                 image.hex()));
-        if (changed != 1) {
-            throw new RefusedException(Reason.NOT_FOUND, "there is no image " + image);
-        }
+        changed.run();
     }
 
     /** Takes a name away; false if it stood for nothing. The image stays, with other names or without. */
     public boolean untag(String name, String platform) throws IOException {
-        return database.write(connection ->
+        boolean gone = database.write(connection ->
                 Rows.change(connection, "DELETE FROM image_name WHERE name = ? AND platform = ?", name, platform) == 1);
+        changed.run();
+        return gone;
     }
 
-    /** Removes an image with its names and documents; false if it is not here. */
+    /** Removes an image with its names and documents; false if it is not here. A read-only store keeps its own. */
     public boolean remove(Digest image) throws IOException {
-        return database.write(
+        boolean gone = database.write(
                 connection -> Rows.change(connection, "DELETE FROM image WHERE digest = ?", image.hex()) == 1);
+        changed.run();
+        return gone;
     }
 
-    /** The image of this manifest. */
+    /** The read-only stores that have an image, and keep it whatever is removed here. */
+    public List<Path> elsewhere(Digest image) throws IOException {
+        List<Path> places = new ArrayList<>();
+        for (AdditionalStore store : additional) {
+            if (store.find(image).isPresent()) {
+                places.add(store.root());
+            }
+        }
+        return places;
+    }
+
+    /** The image of this manifest, here or in a read-only store. */
     public Optional<KeptImage> find(Digest image) throws IOException {
-        return database.read(connection ->
-                select(connection, " WHERE digest = ?", image.hex()).stream().findFirst());
+        Optional<KeptImage> found = database.read(connection -> find(connection, image));
+        for (int i = 0; found.isEmpty() && i < additional.size(); i++) {
+            found = additional.get(i).find(image);
+        }
+        return found;
     }
 
-    /** What a name stands for on a platform. */
+    /** What a name stands for on a platform, here or else in a read-only store. */
     public Optional<KeptImage> find(String name, String platform) throws IOException {
-        return database.read(connection -> select(
+        Optional<KeptImage> found = database.read(connection -> find(connection, name, platform));
+        for (int i = 0; found.isEmpty() && i < additional.size(); i++) {
+            found = additional.get(i).find(name, platform);
+        }
+        return found;
+    }
+
+    static Optional<KeptImage> find(Connection connection, Digest image) throws SQLException, IOException {
+        return select(connection, " WHERE digest = ?", image.hex()).stream().findFirst();
+    }
+
+    static Optional<KeptImage> find(Connection connection, String name, String platform)
+            throws SQLException, IOException {
+        return select(
                         connection,
                         " WHERE id = (SELECT image FROM image_name WHERE name = ? AND platform = ?)",
                         name,
                         platform)
                 .stream()
-                .findFirst());
+                .findFirst();
     }
 
-    /** All images, in the order in which they came. */
+    /** All images, ours first; one that several stores have comes once. */
     public List<KeptImage> all() throws IOException {
-        return database.read(connection -> select(connection, " ORDER BY id"));
+        Map<Digest, KeptImage> all = new LinkedHashMap<>();
+        database.read(ImageStore::all).forEach(image -> all.put(image.digest(), image));
+        for (AdditionalStore store : additional) {
+            store.images().forEach(image -> all.putIfAbsent(image.digest(), image));
+        }
+        return List.copyOf(all.values());
     }
 
-    /** All names, sorted. */
+    static List<KeptImage> all(Connection connection) throws SQLException, IOException {
+        return select(connection, " ORDER BY id");
+    }
+
+    /** All names, sorted; one of ours hides the same name of a read-only store. */
     public List<Name> names() throws IOException {
-        return database.read(connection -> {
-            List<Name> names = new ArrayList<>();
-            try (Rows rows = Rows.of(
-                    connection,
-                    "SELECT n.name, n.platform, i.digest, n.index_digest, n.updated_ns"
-                            + " FROM image_name n JOIN image i ON i.id = n.image ORDER BY n.name, n.platform")) {
-                while (rows.next()) {
-                    String index = rows.text(4);
-                    names.add(new Name(
-                            rows.text(1),
-                            rows.text(2),
-                            new Digest(rows.text(3)),
-                            index.isEmpty() ? Optional.empty() : Optional.of(new Digest(index)),
-                            rows.number(5)));
-                }
+        Map<String, Name> names = new TreeMap<>();
+        for (Name name : database.read(connection -> names(connection, Optional.empty()))) {
+            names.put(name.name + " " + name.platform, name);
+        }
+        for (AdditionalStore store : additional) {
+            store.names().forEach(name -> names.putIfAbsent(name.name + " " + name.platform, name));
+        }
+        return List.copyOf(names.values());
+    }
+
+    static List<Name> names(Connection connection, Optional<Path> place) throws SQLException {
+        List<Name> names = new ArrayList<>();
+        try (Rows rows = Rows.of(
+                connection,
+                "SELECT n.name, n.platform, i.digest, n.index_digest, n.updated_ns"
+                        + " FROM image_name n JOIN image i ON i.id = n.image ORDER BY n.name, n.platform")) {
+            while (rows.next()) {
+                String index = rows.text(4);
+                names.add(new Name(
+                        rows.text(1),
+                        rows.text(2),
+                        new Digest(rows.text(3)),
+                        index.isEmpty() ? Optional.empty() : Optional.of(new Digest(index)),
+                        rows.number(5),
+                        place));
             }
-            return names;
-        });
+        }
+        return names;
     }
 
     /**
@@ -159,20 +237,26 @@ public final class ImageStore {
         }
     }
 
-    /** What is kept with an image, by kind. */
+    /** What is kept with an image, by kind; ours, where there is any, or else that of a read-only store. */
     public Map<String, ImageDocument> documents(Digest image) throws IOException {
-        return database.read(connection -> {
-            Map<String, ImageDocument> documents = new TreeMap<>();
-            try (Rows rows = Rows.of(
-                    connection,
-                    "SELECT d.kind, d.content FROM image_document d JOIN image i ON i.id = d.image WHERE i.digest = ?",
-                    image.hex())) {
-                while (rows.next()) {
-                    documents.put(rows.text(1), ImageDocument.of(rows.bytes(2)));
-                }
+        Map<String, ImageDocument> documents = database.read(connection -> documents(connection, image));
+        for (int i = 0; documents.isEmpty() && i < additional.size(); i++) {
+            documents = additional.get(i).documents(image);
+        }
+        return documents;
+    }
+
+    static Map<String, ImageDocument> documents(Connection connection, Digest image) throws SQLException {
+        Map<String, ImageDocument> documents = new TreeMap<>();
+        try (Rows rows = Rows.of(
+                connection,
+                "SELECT d.kind, d.content FROM image_document d JOIN image i ON i.id = d.image WHERE i.digest = ?",
+                image.hex())) {
+            while (rows.next()) {
+                documents.put(rows.text(1), ImageDocument.of(rows.bytes(2)));
             }
-            return documents;
-        });
+        }
+        return documents;
     }
 
     private static Optional<Long> number(Connection connection, Digest image) throws SQLException {

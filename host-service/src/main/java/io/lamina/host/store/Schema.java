@@ -203,6 +203,15 @@ final class Schema {
         }
     }
 
+    /** Refuses a published copy of any other version, which nobody may change. */
+    static void check(Connection connection, Path file) throws SQLException, IOException {
+        int found = version(connection);
+        if (found != version()) {
+            throw new IOException(file + " has schema version " + found + ", this Lamina reads " + version()
+                    + "; publish it again with a Lamina of this version");
+        }
+    }
+
     private static int version(Connection connection) throws SQLException {
         try (Rows rows = Rows.of(connection, "PRAGMA user_version")) {
             return rows.next() ? (int) rows.number(1) : 0;
