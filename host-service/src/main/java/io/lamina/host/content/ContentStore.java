@@ -108,7 +108,8 @@ public final class ContentStore {
         Path file = path(digest);
         long size = Files.size(file);
         if (size > JsonParser.MAX_TEXT_BYTES) {
-            throw new CorruptImageException(file.toString(), "has " + size + " bytes, at most " + JsonParser.MAX_TEXT_BYTES);
+            throw new CorruptImageException(
+                    file.toString(), "has " + size + " bytes, at most " + JsonParser.MAX_TEXT_BYTES);
         }
         byte[] bytes = Files.readAllBytes(file);
         Digest found = Digest.ofContent(bytes);
@@ -157,6 +158,16 @@ public final class ContentStore {
                 }
             }
         }
+    }
+
+    /** Takes a blob away that nothing names and nobody will. */
+    public void remove(Digest digest) throws IOException {
+        Files.deleteIfExists(path(digest));
+    }
+
+    /** A file for what is made on the way to a blob elsewhere; the caller deletes it, or a collection a day later. */
+    public Path temporary() throws IOException {
+        return Files.createTempFile(root.resolve("ingest"), "made-", "");
     }
 
     /** All names, in the order of the index. */
@@ -226,7 +237,9 @@ public final class ContentStore {
                 }
             }
             for (Path file : files("ingest")) {
-                if (Files.getLastModifiedTime(file).toInstant().isBefore(Instant.now().minus(ABANDONED))) {
+                if (Files.getLastModifiedTime(file)
+                        .toInstant()
+                        .isBefore(Instant.now().minus(ABANDONED))) {
                     Files.deleteIfExists(file);
                 }
             }

@@ -50,7 +50,8 @@ public record ImageContent(List<Descriptor> manifests, List<Descriptor> blobs) {
         }
         byte[] document = store.read(target.digest());
         if (MediaType.isIndex(target.mediaType())) {
-            for (Descriptor entry : Index.parse("index " + target.digest(), document).manifests()) {
+            for (Descriptor entry :
+                    Index.parse("index " + target.digest(), document).manifests()) {
                 boolean known = MediaType.isIndex(entry.mediaType()) || MediaType.isManifest(entry.mediaType());
                 if (known && store.has(entry.digest())) {
                     collect(store, entry, manifests, blobs, depth + 1);

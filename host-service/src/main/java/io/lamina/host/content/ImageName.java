@@ -25,7 +25,11 @@ public record ImageName(String name, Descriptor target) {
         return new ImageName(
                 name,
                 new Descriptor(
-                        mediaType, io.lamina.images.oci.Digest.ofContent(document), document.length, null, List.of(name)));
+                        mediaType,
+                        io.lamina.images.oci.Digest.ofContent(document),
+                        document.length,
+                        null,
+                        List.of(name)));
     }
 
     static List<ImageName> parseAll(byte[] index) throws CorruptImageException {

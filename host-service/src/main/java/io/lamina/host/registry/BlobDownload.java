@@ -59,7 +59,8 @@ final class BlobDownload {
             } catch (CorruptImageException wrong) {
                 ingest.discard();
                 if (i + 1 == sources.size()) {
-                    throw new CorruptImageException(sources.get(i).toString(), String.valueOf(wrong.getMessage()), wrong);
+                    throw new CorruptImageException(
+                            sources.get(i).toString(), String.valueOf(wrong.getMessage()), wrong);
                 }
                 ingest.restart();
             } catch (RegistryException failure) {
@@ -111,7 +112,8 @@ final class BlobDownload {
             if (fruitless < MAX_FRUITLESS && broken < MAX_BROKEN) {
                 continue;
             }
-            String where = "blob " + blob.digest() + " ends after " + ingest.sizeBytes() + " of " + blob.sizeBytes() + " bytes";
+            String where = "blob " + blob.digest() + " ends after " + ingest.sizeBytes() + " of " + blob.sizeBytes()
+                    + " bytes";
             if (failure == null) {
                 throw new CorruptImageException(source.toString(), where + ", each time");
             }
@@ -141,7 +143,8 @@ final class BlobDownload {
             }
             case 416 -> {
                 ingest.restart();
-                throw new CorruptImageException(what, "has no byte " + before + ", its descriptor says " + blob.sizeBytes());
+                throw new CorruptImageException(
+                        what, "has no byte " + before + ", its descriptor says " + blob.sizeBytes());
             }
             default -> source.expect(answer, what, 200);
         }

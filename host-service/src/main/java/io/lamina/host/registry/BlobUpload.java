@@ -56,11 +56,12 @@ final class BlobUpload {
     private record Session(URI location, long chunkBytes) {}
 
     private Optional<Session> begin(Optional<String> mountFrom) throws IOException {
-        String query = mountFrom.map(from -> "?mount=" + blob.digest() + "&from=" + from).orElse("");
+        String query = mountFrom
+                .map(from -> "?mount=" + blob.digest() + "&from=" + from)
+                .orElse("");
         String scope = repository.pushScope()
                 + mountFrom.map(from -> " repository:" + from + ":pull").orElse("");
-        try (Answer answer = repository.send(
-                scope, repository.request("POST", "/blobs/uploads/" + query))) {
+        try (Answer answer = repository.send(scope, repository.request("POST", "/blobs/uploads/" + query))) {
             if (answer.status() == 201) {
                 return Optional.empty();
             }
@@ -127,7 +128,9 @@ final class BlobUpload {
             long done = range.matches("0-[0-9]{1,18}") ? Long.parseLong(range.substring(2)) + 1 : 0;
             if (done > blob.sizeBytes()) {
                 throw new RegistryException(
-                        answer.status(), what() + ": the registry has " + JsonValue.printable(range) + " of it, which is more than there is");
+                        answer.status(),
+                        what() + ": the registry has " + JsonValue.printable(range)
+                                + " of it, which is more than there is");
             }
             return new Progress(answer.header("Location").isEmpty() ? location : location(answer), done);
         }
@@ -140,7 +143,8 @@ final class BlobUpload {
         URI whole = URI.create(location.toString().replaceFirst("[?#].*$", "") + "?" + query);
         Request request = Request.of("PUT", whole).withBody("application/octet-stream", body(done, left));
         try (Answer answer = repository.send(
-                repository.pushScope(), done == 0 ? request : request.with("Content-Range", done + "-" + (blob.sizeBytes() - 1)))) {
+                repository.pushScope(),
+                done == 0 ? request : request.with("Content-Range", done + "-" + (blob.sizeBytes() - 1)))) {
             repository.expect(answer, what(), 201);
         }
     }

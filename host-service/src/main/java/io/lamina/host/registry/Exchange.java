@@ -256,7 +256,7 @@ final class Exchange implements AutoCloseable {
         }
         if (failure instanceof SSLException) {
             String said = String.valueOf(failure.getMessage());
-            boolean noTls = said.contains("Unsupported or unrecognized SSL message");
+            boolean noTls = said.contains("nrecognized SSL message");
             return new RegistryException(
                     noTls
                             ? host + " speaks no TLS; if it is meant to be without, say --plain-http"

@@ -93,7 +93,8 @@ public final class ImagePull {
         if (depth > MAX_INDEX_DEPTH || documents.size() > MAX_MANIFESTS) {
             throw new CorruptImageException(
                     name.toString(),
-                    "has more than " + MAX_INDEX_DEPTH + " indexes within each other, or " + MAX_MANIFESTS + " manifests");
+                    "has more than " + MAX_INDEX_DEPTH + " indexes within each other, or " + MAX_MANIFESTS
+                            + " manifests");
         }
         if (MediaType.isIndex(at.mediaType())) {
             for (Descriptor entry : Index.parse(name.toString(), at.bytes()).manifests()) {
@@ -139,8 +140,9 @@ public final class ImagePull {
             if (last) {
                 throw new RegistryException(
                         404,
-                        sources.get(i) + " has no " + reference + ", or not for whoever asks; check the name, or log in with"
-                                + " 'docker login " + name.host() + "'");
+                        sources.get(i) + " has no " + reference
+                                + ", or not for whoever asks; check the name, or log in with" + " 'docker login "
+                                + name.host() + "'");
             }
         }
     }
@@ -155,8 +157,13 @@ public final class ImagePull {
      * @param wanted of {@link Found#blobs}
      */
     public void fetch(Found found, List<Descriptor> wanted) throws IOException {
+        fetch(found.name(), wanted);
+    }
+
+    /** As {@link #fetch(Found, List)}, of blobs that belong to another manifest of the same repository. */
+    public void fetch(RemoteName name, List<Descriptor> wanted) throws IOException {
         checkSpace(wanted);
-        List<Repository> sources = client.sources(found.name());
+        List<Repository> sources = client.sources(name);
         List<Transfers.Transfer> transfers = new ArrayList<>();
         for (Descriptor blob : wanted) {
             transfers.add(() -> BlobDownload.run(store, sources, blob, listener));

@@ -38,8 +38,7 @@ public final class ImagePush {
         Optional<String> mountFrom = mountFrom(image.name(), target);
         List<Transfers.Transfer> transfers = new ArrayList<>();
         for (Descriptor blob : content.blobs()) {
-            transfers.add(() ->
-                    new BlobUpload(repository, blob, store.path(blob.digest()), listener).run(mountFrom));
+            transfers.add(() -> repository.putBlob(blob, store.path(blob.digest()), mountFrom, listener));
         }
         Transfers.run(transfers, parallel);
         for (Descriptor manifest : content.manifests()) {
@@ -53,7 +52,8 @@ public final class ImagePush {
     private static Optional<String> mountFrom(String name, RemoteName target) {
         try {
             RemoteName from = RemoteName.parse(name);
-            boolean other = from.host().equals(target.host()) && !from.repository().equals(target.repository());
+            boolean other =
+                    from.host().equals(target.host()) && !from.repository().equals(target.repository());
             return other ? Optional.of(from.repository()) : Optional.empty();
         } catch (IllegalArgumentException fromElsewhere) {
             return Optional.empty();

@@ -53,8 +53,9 @@ public final class Referrers {
         for (int page = 0; page < MAX_PAGES && all.size() < MAX_REFERRERS; page++) {
             try (Answer answer = repository.send(repository.pullScope(), request)) {
                 boolean known = answer.status() == 200
-                        && MediaType.OCI_INDEX.equals(
-                                answer.header("Content-Type").replaceFirst(";.*$", "").strip());
+                        && MediaType.OCI_INDEX.equals(answer.header("Content-Type")
+                                .replaceFirst(";.*$", "")
+                                .strip());
                 if (!known) {
                     all.addAll(byTag(subject));
                     break;

@@ -5,10 +5,12 @@ import io.lamina.images.CorruptImageException;
 import io.lamina.images.UnsupportedImageException;
 import io.lamina.images.json.JsonParser;
 import io.lamina.images.json.JsonValue;
+import io.lamina.images.oci.Descriptor;
 import io.lamina.images.oci.Digest;
 import io.lamina.images.oci.MediaType;
 import java.io.IOException;
 import java.net.http.HttpRequest.BodyPublishers;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -129,6 +131,17 @@ public final class Repository {
     Answer blob(Digest digest, long startByte) throws IOException {
         Request request = request("GET", "/blobs/" + digest);
         return send(pullScope(), startByte == 0 ? request : request.with("Range", "bytes=" + startByte + "-"));
+    }
+
+    /**
+     * Puts a blob, unless it is there.
+     *
+     * @param file has its bytes
+     * @param mountFrom path of a repository of the same registry that may have it
+     */
+    public void putBlob(Descriptor blob, Path file, Optional<String> mountFrom, TransferListener listener)
+            throws IOException {
+        new BlobUpload(this, blob, file, listener).run(mountFrom);
     }
 
     /** Whether the blob is there. */

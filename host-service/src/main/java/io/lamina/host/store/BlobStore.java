@@ -16,6 +16,7 @@ import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -76,6 +77,11 @@ public final class BlobStore {
                 false);
         StagedDirectory.sweep(store.staging);
         return store;
+    }
+
+    /** The directory that it lies in. */
+    public Path root() {
+        return Objects.requireNonNull(blobs.getParent());
     }
 
     /**
@@ -223,7 +229,8 @@ public final class BlobStore {
                 return name.diffId();
             });
             if (!written.equals(name)) {
-                throw new CorruptImageException("layer " + name.diffId(), blob.blob() + " became another while it was read");
+                throw new CorruptImageException(
+                        "layer " + name.diffId(), blob.blob() + " became another while it was read");
             }
             building.publish(blobs.resolve(name.toString()));
             return load(name);
