@@ -14,6 +14,7 @@ import io.lamina.host.ops.Answers;
 import io.lamina.host.ops.Configuration;
 import io.lamina.host.ops.Metrics;
 import io.lamina.host.ops.Systemd;
+import io.lamina.host.store.DiskSpace;
 import io.lamina.host.store.LayerStore;
 import io.lamina.host.store.Snapshot;
 import io.lamina.host.store.Store;
@@ -32,6 +33,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Locale;
 import java.util.concurrent.TimeUnit;
@@ -62,7 +64,10 @@ public final class Daemon implements AutoCloseable {
         public static Paths of(Configuration configuration, Path home) {
             Path root = configuration.path("root", home.resolve("store"));
             return new Paths(
-                    new StoreRoot(configuration.path("image_root", root), configuration.path("state_root", root)),
+                    new StoreRoot(
+                            configuration.path("image_root", root),
+                            configuration.path("state_root", root),
+                            configuration.paths("additional_stores")),
                     configuration.path("socket", home.resolve("lamina.sock")));
         }
     }
@@ -109,8 +114,15 @@ public final class Daemon implements AutoCloseable {
         Calls heavy = new Calls(
                 vertx.createSharedWorkerExecutor("heavy", Math.max(2, processors), 1, TimeUnit.HOURS), metrics);
         StoredDevices devices = new StoredDevices(store);
+        DiskSpace space = new DiskSpace(
+                store,
+                new DiskSpace.Marks(
+                        configuration.number("gc_below_percent", 0, 99),
+                        configuration.number("refuse_below_percent", 0, 99)));
+        Duration unusedFor = Duration.ofHours(configuration.number("gc_unused_hours", 1, 1_000_000));
+        open.push(Housekeeping.start(store, space, unusedFor));
         Snapshotter snapshotter =
-                new Snapshotter(store, devices, mounts, owners, new Snapshotter.Options(way, anyDiffer));
+                new Snapshotter(store, devices, mounts, owners, new Snapshotter.Options(way, anyDiffer, space));
         Containerd containerd = new Containerd(
                 vertx,
                 new Containerd.Address(

@@ -97,7 +97,7 @@ public final class HostMounts {
             StoredFsmeta stored = store.fsmetas().get(fsmeta);
             List<Path> devices = new ArrayList<>();
             for (BlobName layer : stored.layers()) {
-                devices.add(store.layers().get(layer).blob());
+                devices.add(store.layers().here(layer).blob());
             }
             Files.createDirectories(place);
             method.mount(stored.image(), devices, place);

@@ -2,15 +2,13 @@ package io.lamina.host.attach;
 
 import io.lamina.host.store.AttachmentStore;
 import io.lamina.host.store.AttachmentStore.Attachment;
-import io.lamina.host.store.AttachmentStore.Owner;
+import io.lamina.host.store.Owner;
 import io.lamina.host.store.RefusedException;
-import io.lamina.linux.ProcessIdentity;
 import io.lamina.linux.ProcessWatch;
 import io.lamina.linux.SystemCallException;
 import java.io.IOException;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -32,7 +30,7 @@ public final class Owners implements AutoCloseable {
     /** Takes up what was noted before; what belongs to a process that has ended, or to another boot, goes. */
     public void recover() throws IOException {
         for (Attachment attachment : attachments.all()) {
-            if (isAlive(attachment.owner())) {
+            if (attachment.owner().isAlive()) {
                 watch(attachment);
             } else {
                 end(attachment, "its owner ended while no daemon ran");
@@ -42,13 +40,11 @@ public final class Owners implements AutoCloseable {
 
     /** Notes that the process {@code pid} uses a snapshot. */
     public Attachment attach(String key, long pid, String sandbox) throws IOException {
-        OptionalLong start = ProcessIdentity.startTicks(pid);
-        if (start.isEmpty()) {
-            throw new RefusedException(
-                    RefusedException.Reason.INVALID_ARGUMENT, "there is no process " + pid + " to own an attachment");
-        }
-        Attachment attachment =
-                attachments.add(key, new Owner(pid, start.getAsLong(), ProcessIdentity.bootId()), sandbox);
+        Owner owner = Owner.of(pid)
+                .orElseThrow(() -> new RefusedException(
+                        RefusedException.Reason.INVALID_ARGUMENT,
+                        "there is no process " + pid + " to own an attachment"));
+        Attachment attachment = attachments.add(key, owner, sandbox);
         watch(attachment);
         return attachment;
     }
@@ -65,17 +61,10 @@ public final class Owners implements AutoCloseable {
     /** Ends those of dead owners now, without waiting for the kernel's word; before a snapshot is removed. */
     public void endDead() throws IOException {
         for (Attachment attachment : attachments.all()) {
-            if (!isAlive(attachment.owner())) {
+            if (!attachment.owner().isAlive()) {
                 end(attachment, "its owner has ended");
             }
         }
-    }
-
-    private static boolean isAlive(Owner owner) throws IOException {
-        OptionalLong start = ProcessIdentity.startTicks(owner.pid());
-        return start.isPresent()
-                && start.getAsLong() == owner.startTicks()
-                && ProcessIdentity.bootId().equals(owner.bootId());
     }
 
     private void watch(Attachment attachment) throws IOException {
@@ -89,7 +78,7 @@ public final class Owners implements AutoCloseable {
             watches.put(attachment.id(), watch.get());
         }
         // The number may have been another process's by the time that it was opened.
-        if (watch.isEmpty() || !isAlive(attachment.owner())) {
+        if (watch.isEmpty() || !attachment.owner().isAlive()) {
             ended(attachment);
         }
     }

@@ -23,7 +23,7 @@ final class Progress {
     }
 
     /** Whether the standard error is one; {@code System.console()} asks for the standard input and output. */
-    private static boolean isTerminal() {
+    static boolean isTerminal() {
         try {
             Path behind = Files.readSymbolicLink(Path.of("/proc/self/fd/2"));
             return behind.startsWith("/dev/pts") || behind.toString().startsWith("/dev/tty");

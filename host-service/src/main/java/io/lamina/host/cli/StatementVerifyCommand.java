@@ -4,31 +4,22 @@ import io.lamina.host.flatten.FlattenedImage;
 import io.lamina.host.flatten.ImagePreparation;
 import io.lamina.host.flatten.Steps;
 import io.lamina.host.run.Installation;
-import io.lamina.host.run.KeyFiles;
 import io.lamina.host.store.BlobStore;
 import io.lamina.images.oci.ImageReference;
 import io.lamina.images.oci.StoredImage;
-import io.lamina.images.statement.GuestPolicy;
-import io.lamina.images.statement.ImageRule;
 import io.lamina.images.statement.ImageStatement;
 import io.lamina.images.statement.StatementRefusedException;
 import io.lamina.images.statement.TrustPolicy;
-import io.lamina.images.statement.TrustedKeys;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** {@code lamina statement verify}. */
 @Command(
@@ -41,9 +32,6 @@ import picocli.CommandLine.Spec;
         },
         mixinStandardHelpOptions = true)
 final class StatementVerifyCommand implements Callable<Integer> {
-    @Spec
-    private CommandSpec spec = CommandSpec.create();
-
     @Parameters(index = "0", paramLabel = "STATEMENT", description = "The envelope.")
     private Path file = Path.of("");
 
@@ -64,29 +52,13 @@ final class StatementVerifyCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, InterruptedException, StatementRefusedException {
-        TrustPolicy.Admitted admitted = trust().admit(StatementFile.read(file), Optional.of(Instant.now()));
+        TrustPolicy.Admitted admitted =
+                trusted.policy(policy).admit(StatementFile.read(file), Optional.of(Instant.now()));
         if (image != null) {
             compare(admitted.statement(), image);
         }
         form.print(StatementShowCommand.describe(admitted.statement(), admitted.payloadDigest()));
         return 0;
-    }
-
-    private TrustPolicy trust() throws IOException {
-        if (policy != null) {
-            if (trusted.given()) {
-                throw new ParameterException(spec.commandLine(), "--policy has keys and threshold: leave --trust out");
-            }
-            return GuestPolicy.parse(Files.readAllBytes(policy)).trust();
-        }
-        TrustedKeys keys = KeyFiles.trusted(trusted.files());
-        if (trusted.threshold() > keys.keys().size()) {
-            throw new ParameterException(
-                    spec.commandLine(),
-                    "--threshold " + trusted.threshold() + " with "
-                            + keys.keys().size() + " different keys: name them with --trust");
-        }
-        return new TrustPolicy(keys, trusted.threshold(), TrustPolicy.Revocations.NONE, List.of(ImageRule.ANY));
     }
 
     private static void compare(ImageStatement statement, String image)

@@ -3,11 +3,13 @@ package io.lamina.host.cli;
 import io.lamina.host.run.ImageRun;
 import io.lamina.host.store.BlobName;
 import io.lamina.host.store.GarbageCollection;
+import io.lamina.host.store.Publication;
 import io.lamina.host.store.Snapshot;
 import io.lamina.host.store.Store;
 import io.lamina.host.store.StoreCheck;
 import io.lamina.host.store.StoreSize;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,7 +32,8 @@ import picocli.CommandLine.TypeConversionException;
             StoreCommand.ListIt.class,
             StoreCommand.Size.class,
             StoreCommand.Check.class,
-            StoreCommand.Collect.class
+            StoreCommand.Collect.class,
+            StoreCommand.Publish.class
         })
 final class StoreCommand {
     private static String mebibytes(long bytes) {
@@ -188,6 +191,32 @@ final class StoreCommand {
                     .withHidden("fsmetas", (long) removed.fsmetas())
                     .withLines(List.of("removed " + removed.blobs() + " layers of " + mebibytes(removed.bytes())
                             + " and " + removed.fsmetas() + " merged trees")));
+            return 0;
+        }
+    }
+
+    /** {@code lamina store publish}. */
+    @Command(
+            name = "publish",
+            description = {
+                "Makes the store's images readable for other stores.",
+                "",
+                "They name it in additional_stores and never write it. What changes later is published by itself."
+            },
+            mixinStandardHelpOptions = true)
+    static final class Publish implements Callable<Integer> {
+        @Mixin
+        private StoreOptions options = new StoreOptions();
+
+        @Mixin
+        private Answer.Form form = new Answer.Form();
+
+        @Override
+        public Integer call() throws IOException {
+            try (Store store = Store.openBeside(options.paths().root())) {
+                Path index = Publication.publish(store);
+                form.print(new Answer().with("published", "index", index.toString()));
+            }
             return 0;
         }
     }

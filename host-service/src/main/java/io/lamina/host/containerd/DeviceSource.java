@@ -29,7 +29,11 @@ final class DeviceSource implements ByteSource, AutoCloseable {
 
     /** The device of these layers. */
     static DeviceSource of(StoredDevices devices, List<BlobName> layers) throws IOException {
-        return layers.isEmpty() ? empty() : of(devices.device(devices.fsmeta(layers)));
+        if (layers.isEmpty()) {
+            return empty();
+        }
+        devices.bringHere(layers);
+        return of(devices.device(devices.fsmeta(layers)));
     }
 
     private static DeviceSource of(FlattenedDevice device) {

@@ -80,6 +80,7 @@ public final class Differ {
             throw new RefusedException(
                     Reason.UNIMPLEMENTED, "layers of the media type " + layer.mediaType + " are another differ's");
         }
+        snapshotter.checkRoom("layer " + layer.digest);
         LayerStore.Converted converted = converted(layer, namespace);
         store.snapshots().applied(snapshot.id(), converted.blob());
         return new Described(
@@ -201,7 +202,7 @@ public final class Differ {
         }
         List<BlobName> above = layersOf(right);
         if (above.size() == below.size() + 1 && above.subList(0, below.size()).equals(below)) {
-            StoredBlob layer = store.layers().get(above.getLast());
+            StoredBlob layer = store.layers().here(above.getLast());
             if (Files.exists(layer.recipe())) {
                 return out -> export(layer, out);
             }

@@ -4,6 +4,7 @@ import io.lamina.host.attach.HostMounts;
 import io.lamina.host.attach.Owners;
 import io.lamina.host.flatten.StoredDevices;
 import io.lamina.host.store.BlobName;
+import io.lamina.host.store.DiskSpace;
 import io.lamina.host.store.FsmetaStore.StoredFsmeta;
 import io.lamina.host.store.RefusedException;
 import io.lamina.host.store.RefusedException.Reason;
@@ -45,8 +46,9 @@ public final class Snapshotter {
      *
      * @param way how snapshots leave that no label speaks of
      * @param anyDiffer whether layers are unpacked by others than our differ; then each layer's parents are merged for it
+     * @param space refuses what there is no room for
      */
-    public record Options(Way way, boolean anyDiffer) {}
+    public record Options(Way way, boolean anyDiffer, DiskSpace space) {}
 
     public Snapshotter(Store store, StoredDevices devices, HostMounts mounts, Owners owners, Options options) {
         this.store = store;
@@ -60,6 +62,9 @@ public final class Snapshotter {
     /** Makes an active snapshot or a view. */
     List<SnapshotMount> make(Kind kind, String key, Optional<String> parent, Map<String, String> labels)
             throws IOException {
+        if (kind == Kind.ACTIVE) {
+            options.space.checkRoom("snapshot " + key);
+        }
         Way way = way(labels);
         long scratchBytes = ScratchSize.of(labels);
         boolean unpack = kind == Kind.ACTIVE && Snapshot.isUnpack(key);
@@ -236,6 +241,11 @@ public final class Snapshotter {
         return snapshot.kind() == Kind.ACTIVE
                 ? uppers.usage(snapshot.id())
                 : snapshot.content().usage();
+    }
+
+    /** Refuses what there is no room for. */
+    void checkRoom(String what) throws IOException {
+        options.space.checkRoom(what);
     }
 
     /** Deletes what was removed. */

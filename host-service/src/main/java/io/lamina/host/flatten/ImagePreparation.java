@@ -3,6 +3,9 @@ package io.lamina.host.flatten;
 import static java.nio.file.StandardOpenOption.READ;
 
 import io.lamina.host.store.BlobStore;
+import io.lamina.host.store.KeptImage;
+import io.lamina.host.store.Store;
+import io.lamina.host.store.StoreRoot;
 import io.lamina.host.store.StoredBlob;
 import io.lamina.images.CorruptImageException;
 import io.lamina.images.device.DevicePart;
@@ -71,8 +74,9 @@ public final class ImagePreparation {
         // Conversion is bound by processors: hashing and inflating. More threads than those would only take memory.
         try (ExecutorService pool =
                 Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors())) {
-            for (StoredLayer layer : image.layers()) {
-                pending.add(pool.submit(() -> blob(layer, converted)));
+            for (int i = 0; i < image.layers().size(); i++) {
+                int position = i;
+                pending.add(pool.submit(() -> blob(image, position, converted)));
             }
             for (Future<StoredBlob> layer : pending) {
                 blobs.add(layer.get());
@@ -83,13 +87,17 @@ public final class ImagePreparation {
         return new Layers(blobs, converted.get());
     }
 
-    private StoredBlob blob(StoredLayer layer, AtomicInteger converted) throws IOException {
+    private StoredBlob blob(StoredImage image, int position, AtomicInteger converted) throws IOException {
+        StoredLayer layer = image.layers().get(position);
         Optional<StoredBlob> known = store.find(layer.diffId());
         if (known.isPresent()) {
             if (layer.isErofs()) {
                 nativeLayers.found(layer, known.get());
             }
             return known.get();
+        }
+        if (!layer.isHere()) {
+            return kept(image, position);
         }
         converted.incrementAndGet();
         if (layer.isErofs()) {
@@ -107,6 +115,19 @@ public final class ImagePreparation {
                 return made.diffId();
             }
         });
+    }
+
+    /** The blob of a layer that came converted: it serves this image alone, whose statement names it. */
+    private StoredBlob kept(StoredImage image, int position) throws IOException {
+        try (Store all = Store.openBeside(StoreRoot.in(store.root()))) {
+            Optional<KeptImage> known = all.images().find(image.manifestDigest());
+            if (known.isPresent()) {
+                return all.layers().here(known.get().blobs().get(position));
+            }
+        }
+        throw new CorruptImageException(
+                image.layers().get(position).toString(),
+                "is neither here as it was stored nor converted; pull the image again");
     }
 
     private static FsmetaFile merge(List<StoredBlob> baseFirst) throws IOException {

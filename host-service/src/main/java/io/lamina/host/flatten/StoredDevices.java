@@ -3,6 +3,7 @@ package io.lamina.host.flatten;
 import static java.nio.file.StandardOpenOption.READ;
 
 import io.lamina.host.store.BlobName;
+import io.lamina.host.store.BlobSource;
 import io.lamina.host.store.FsmetaStore.StoredFsmeta;
 import io.lamina.host.store.Store;
 import io.lamina.host.store.StoredBlob;
@@ -42,21 +43,27 @@ public final class StoredDevices {
         });
     }
 
+    /** Makes sure that the blobs are in this store, for readers that check nothing. */
+    public void bringHere(List<BlobName> layers) throws IOException {
+        for (BlobName layer : layers) {
+            StoredBlob _ = store.layers().here(layer);
+        }
+    }
+
     private void merge(List<BlobName> baseFirst, FileChannel image, FileChannel leaves) throws IOException {
-        List<FileChannel> open = new ArrayList<>();
+        List<BlobSource> open = new ArrayList<>();
         try {
             List<LayerImage> layers = new ArrayList<>();
             for (BlobName name : baseFirst) {
-                StoredBlob blob = store.layers().get(name);
-                FileChannel channel = FileChannel.open(blob.blob(), READ);
-                open.add(channel);
-                layers.add(LayerImage.of(ErofsImage.open("layer " + blob.diffId(), channel), blob.diffId()));
+                BlobSource source = store.layers().get(name).open();
+                open.add(source);
+                layers.add(LayerImage.of(ErofsImage.open("layer " + name.diffId(), source), name.diffId()));
             }
             Merger.merge(layers, image);
             FsmetaLeaves.write(image, leaves);
         } finally {
-            for (FileChannel channel : open) {
-                channel.close();
+            for (BlobSource source : open) {
+                source.close();
             }
         }
     }

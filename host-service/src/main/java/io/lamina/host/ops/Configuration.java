@@ -5,11 +5,13 @@ import java.io.Reader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 
 /**
  * What an operator may say: lines {@code name = value} in a file, {@code #} for comments, each with a default that is
@@ -21,6 +23,11 @@ public final class Configuration {
             Map.entry("root", ""),
             Map.entry("image_root", ""),
             Map.entry("state_root", ""),
+            Map.entry("additional_stores", ""),
+            Map.entry("gc_below_percent", "15"),
+            Map.entry("refuse_below_percent", "5"),
+            Map.entry("gc_unused_hours", "168"),
+            Map.entry("log", "text"),
             Map.entry("socket", ""),
             Map.entry("way", "host"),
             Map.entry("unpack", "lamina"),
@@ -84,6 +91,14 @@ public final class Configuration {
     public Path path(String name, Path otherwise) {
         String text = text(name);
         return text.isEmpty() ? otherwise : Path.of(text);
+    }
+
+    /** A setting that is a list of paths with colons between them. */
+    public List<Path> paths(String name) {
+        String text = text(name);
+        return text.isEmpty()
+                ? List.of()
+                : Stream.of(text.split(":", -1)).map(Path::of).toList();
     }
 
     /** A setting that is one of a few words. */

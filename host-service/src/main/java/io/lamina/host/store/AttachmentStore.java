@@ -13,15 +13,6 @@ public final class AttachmentStore {
     }
 
     /**
-     * A process, told from a later one of its number.
-     *
-     * @param pid its number
-     * @param startTicks when it started, in clock ticks since the boot
-     * @param bootId which boot
-     */
-    public record Owner(long pid, long startTicks, String bootId) {}
-
-    /**
      * A use of a snapshot.
      *
      * @param id its number
@@ -47,9 +38,9 @@ public final class AttachmentStore {
                     "INSERT INTO attachment (snapshot, pid, start_ticks, boot_id, sandbox, created_ns)"
                             + " VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
                     snapshot,
-                    owner.pid,
-                    owner.startTicks,
-                    owner.bootId,
+                    owner.pid(),
+                    owner.startTicks(),
+                    owner.bootId(),
                     sandbox,
                     SnapshotStore.now());
             return new Attachment(id, snapshot, owner, sandbox);

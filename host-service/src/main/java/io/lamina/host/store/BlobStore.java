@@ -3,6 +3,7 @@ package io.lamina.host.store;
 import io.lamina.images.CorruptImageException;
 import io.lamina.images.device.FlattenedDevice;
 import io.lamina.images.oci.Digest;
+import io.lamina.images.verity.LeafHasher;
 import io.lamina.images.verity.PartHashes;
 import io.lamina.images.verity.VerityGeometry;
 import java.io.IOException;
@@ -15,6 +16,7 @@ import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -25,6 +27,7 @@ import java.util.Optional;
  * blobs/DIFFID.FORMAT.VERITYROOT/leaves         its level-0 hashes
  * blobs/DIFFID.FORMAT.VERITYROOT/level1         the hashes of the blocks of leaves, all that a composition reads
  * blobs/DIFFID.FORMAT.VERITYROOT/recipe         what turns the blob into the layer's tar again
+ * blobs/DIFFID.FORMAT.VERITYROOT/foreign        empty; there while nobody but another has converted the layer to this
  * staging/PID-N/                                a blob in the making, its "lock" held by the process that makes it
  * </pre>
  *
@@ -39,24 +42,46 @@ public final class BlobStore {
     private static final String LEAVES = "leaves";
     private static final String LEVEL1 = "level1";
     private static final String RECIPE = "recipe";
+    private static final String FOREIGN = "foreign";
 
     private final Path blobs;
     private final Path staging;
+    private final List<AdditionalStore> additional;
+    private final boolean readOnly;
 
-    private BlobStore(Path blobs, Path staging) {
+    private BlobStore(Path blobs, Path staging, List<AdditionalStore> additional, boolean readOnly) {
         this.blobs = blobs;
         this.staging = staging;
+        this.additional = additional;
+        this.readOnly = readOnly;
     }
 
     /** Opens the store in {@code root}, making it (mode 0700) when it is new, and sweeps what dead processes left. */
     public static BlobStore open(Path root) throws IOException {
+        return open(root, List.of());
+    }
+
+    /** The blobs of a store of others, which is only read. */
+    static BlobStore readOnly(Path root) {
+        return new BlobStore(root.resolve("blobs"), root.resolve("staging"), List.of(), true);
+    }
+
+    /** As {@link #open(Path)}, with stores behind it in which is looked, in their order, for what is not here. */
+    static BlobStore open(Path root, List<AdditionalStore> additional) throws IOException {
         var ownerOnly = PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
         Files.createDirectories(root, ownerOnly);
         BlobStore store = new BlobStore(
                 Files.createDirectories(root.resolve("blobs"), ownerOnly),
-                Files.createDirectories(root.resolve("staging"), ownerOnly));
+                Files.createDirectories(root.resolve("staging"), ownerOnly),
+                List.copyOf(additional),
+                false);
         StagedDirectory.sweep(store.staging);
         return store;
+    }
+
+    /** The directory that it lies in. */
+    public Path root() {
+        return Objects.requireNonNull(blobs.getParent());
     }
 
     /**
@@ -67,9 +92,15 @@ public final class BlobStore {
     public Optional<StoredBlob> find(Digest diffId) throws IOException {
         String prefix = diffId.hex() + "." + FORMAT_VERSION + ".";
         for (BlobName name : names()) {
-            if (name.toString().startsWith(prefix)) {
+            if (name.toString().startsWith(prefix) && !isForeign(name)) {
                 touch(name);
                 return Optional.of(load(name));
+            }
+        }
+        for (AdditionalStore store : additional) {
+            Optional<StoredBlob> found = store.blobs().find(diffId);
+            if (found.isPresent()) {
+                return found;
             }
         }
         return Optional.empty();
@@ -88,32 +119,128 @@ public final class BlobStore {
      */
     public StoredBlob add(Conversion conversion) throws IOException {
         try (StagedDirectory building = StagedDirectory.in(staging)) {
-            Digest diffId;
-            PartHashes hashes;
-            try (FileChannel blob = building.file(BLOB);
-                    FileChannel leaves = building.file(LEAVES);
-                    FileChannel recipe = building.file(RECIPE);
-                    FileChannel level1 = building.file(LEVEL1)) {
-                diffId = conversion.write(blob, leaves, recipe);
-                hashes = PartHashes.ofLeaves(VerityGeometry.STANDARD, leaves);
-                ByteBuffer bytes = ByteBuffer.wrap(hashes.level1());
-                while (bytes.hasRemaining()) {
-                    level1.write(bytes);
-                }
-                blob.force(true);
-                leaves.force(true);
-                recipe.force(true);
-                level1.force(true);
+            BlobName name = write(building, conversion);
+            building.publish(blobs.resolve(name.toString()));
+            if (isForeign(name)) {
+                // We have made the same bytes ourselves, so they may serve every image from now on.
+                Files.deleteIfExists(blobs.resolve(name.toString()).resolve(FOREIGN));
+                StagedDirectory.force(blobs.resolve(name.toString()));
             }
-            BlobName name = new BlobName(diffId, FORMAT_VERSION, hashes.rootHash());
+            return load(name);
+        }
+    }
+
+    /**
+     * Adds what somebody else has converted a layer to. It serves those who ask for it by its whole name, such as an image
+     * whose statement names it, and never an image that merely has the layer: that it is the layer, nobody has seen.
+     *
+     * @param name what it must turn out to be
+     * @param conversion writes it, and tells the diffID in {@code name}
+     * @throws CorruptImageException if its root hash is another
+     */
+    public StoredBlob addForeign(BlobName name, Conversion conversion) throws IOException {
+        if (isHere(name)) {
+            touch(name);
+            return load(name);
+        }
+        try (StagedDirectory building = StagedDirectory.in(staging)) {
+            BlobName written = write(building, conversion);
+            if (!written.equals(name)) {
+                throw new CorruptImageException(
+                        "layer " + name.diffId(), "was to be the blob " + name + ", and is " + written);
+            }
+            building.file(FOREIGN).close();
             building.publish(blobs.resolve(name.toString()));
             return load(name);
         }
     }
 
+    private static BlobName write(StagedDirectory building, Conversion conversion) throws IOException {
+        try (FileChannel blob = building.file(BLOB);
+                FileChannel leaves = building.file(LEAVES);
+                FileChannel recipe = building.file(RECIPE);
+                FileChannel level1 = building.file(LEVEL1)) {
+            Digest diffId = conversion.write(blob, leaves, recipe);
+            PartHashes hashes = PartHashes.ofLeaves(VerityGeometry.STANDARD, leaves);
+            writeAll(level1, ByteBuffer.wrap(hashes.level1()));
+            blob.force(true);
+            leaves.force(true);
+            recipe.force(true);
+            level1.force(true);
+            return new BlobName(diffId, FORMAT_VERSION, hashes.rootHash());
+        }
+    }
+
+    private boolean isForeign(BlobName name) {
+        return Files.exists(blobs.resolve(name.toString()).resolve(FOREIGN));
+    }
+
     /** The blob of this name, if it is here. */
     public Optional<StoredBlob> get(BlobName name) throws IOException {
-        return isHere(name) ? Optional.of(load(name)) : Optional.empty();
+        if (isHere(name)) {
+            return Optional.of(load(name));
+        }
+        for (AdditionalStore store : additional) {
+            if (store.blobs().isHere(name)) {
+                return store.blobs().get(name);
+            }
+        }
+        return Optional.empty();
+    }
+
+    /** Whether a blob is here or in a store behind this one. */
+    boolean isAnywhere(BlobName name) {
+        return isHere(name) || elsewhere(name).isPresent();
+    }
+
+    /** The read-only store that a blob is taken from; empty where it is here, or nowhere. */
+    Optional<Path> elsewhere(BlobName name) {
+        return isHere(name)
+                ? Optional.empty()
+                : additional.stream()
+                        .filter(store -> store.blobs().isHere(name))
+                        .map(AdditionalStore::root)
+                        .findFirst();
+    }
+
+    /**
+     * The blob in a file of this store. One that lies in a read-only store is copied, and compared with its hashes as it
+     * is: this is for readers that check nothing, such as this host's kernel.
+     */
+    StoredBlob bringHere(BlobName name, StoredBlob blob) throws IOException {
+        if (!blob.elsewhere()) {
+            return blob;
+        }
+        try (StagedDirectory building = StagedDirectory.in(staging);
+                BlobSource source = blob.open()) {
+            BlobName written = write(building, (target, leaves, recipe) -> {
+                LeafHasher hasher = new LeafHasher(VerityGeometry.STANDARD);
+                byte[] piece = new byte[FlattenedDevice.PART_ALIGNMENT_BYTES];
+                byte[] hashes = new byte[piece.length / VerityGeometry.STANDARD.dataBlockSizeBytes() * Digest.BYTES];
+                for (long at = 0; at < source.lengthBytes(); at += piece.length) {
+                    source.read(at, piece, 0, piece.length);
+                    hasher.hash(ByteBuffer.wrap(piece), hashes, 0);
+                    writeAll(target, ByteBuffer.wrap(piece));
+                    writeAll(leaves, ByteBuffer.wrap(hashes));
+                }
+                if (Files.exists(blob.recipe())) {
+                    writeAll(recipe, ByteBuffer.wrap(Files.readAllBytes(blob.recipe())));
+                }
+                return name.diffId();
+            });
+            if (!written.equals(name)) {
+                throw new CorruptImageException(
+                        "layer " + name.diffId(), blob.blob() + " became another while it was read");
+            }
+            building.publish(blobs.resolve(name.toString()));
+            return load(name);
+        }
+    }
+
+    private static void writeAll(FileChannel file, ByteBuffer bytes) throws IOException {
+        while (bytes.hasRemaining()) {
+            file.write(bytes);
+        }
     }
 
     /** Whether there is anything of this name. */
@@ -142,6 +269,9 @@ public final class BlobStore {
 
     /** Notes that a blob is used now. */
     void touch(BlobName name) throws IOException {
+        if (readOnly || !isHere(name)) {
+            return;
+        }
         Files.setLastModifiedTime(blobs.resolve(name.toString()), FileTime.fromMillis(System.currentTimeMillis()));
     }
 
@@ -177,7 +307,7 @@ public final class BlobStore {
         if (!hashes.rootHash().equals(name.verityRoot())) {
             throw damaged(directory, "its level1 gives the root " + hashes.rootHash());
         }
-        return new StoredBlob(name.diffId(), hashes, blob, leaves, directory.resolve(RECIPE));
+        return new StoredBlob(name.diffId(), hashes, blob, leaves, directory.resolve(RECIPE), readOnly);
     }
 
     private static CorruptImageException damaged(Path directory, String how) {

@@ -3,6 +3,7 @@ package io.lamina.host.store;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.Connection;
+import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayDeque;
@@ -20,13 +21,52 @@ final class Database implements AutoCloseable {
     private static final int MAX_IDLE_READERS = 8;
 
     private final Path file;
+    private final String address;
     private final ReentrantLock writing = new ReentrantLock();
     private final Connection writer; // guarded by writing
     private final ArrayDeque<Connection> idleReaders = new ArrayDeque<>(); // guarded by itself
 
-    private Database(Path file, Connection writer) {
+    private Database(Path file, String address, Connection writer) {
         this.file = file;
+        this.address = address;
         this.writer = writer;
+    }
+
+    /** A database that is a file and nothing beside it, for one who has it alone. */
+    static Connection connectAlone(Path file) throws SQLException {
+        SQLiteConfig config = new SQLiteConfig();
+        config.setJournalMode(SQLiteConfig.JournalMode.DELETE);
+        config.enforceForeignKeys(true);
+        return config.createConnection("jdbc:sqlite:" + file);
+    }
+
+    /** Opens a copy that nobody writes any more; it is only read, without locks. */
+    static Database openPublished(Path file) throws IOException {
+        String address = "jdbc:sqlite:" + file.toUri() + "?mode=ro&immutable=1";
+        try {
+            Connection connection = DriverManager.getConnection(address);
+            try {
+                Schema.check(connection, file);
+                return new Database(file, address, connection);
+            } catch (SQLException | IOException failure) {
+                connection.close();
+                throw failure;
+            }
+        } catch (SQLException failure) {
+            throw told(file, failure);
+        }
+    }
+
+    /** Writes a copy of all that is there now, without the log. */
+    void copyTo(Path target) throws IOException {
+        writing.lock();
+        try {
+            int _ = Rows.change(writer, "VACUUM INTO ?", target.toString());
+        } catch (SQLException failure) {
+            throw told(file, failure);
+        } finally {
+            writing.unlock();
+        }
     }
 
     /** What is done within one transaction. */
@@ -41,7 +81,7 @@ final class Database implements AutoCloseable {
             Connection writer = connect(file);
             try {
                 Schema.migrate(writer, file);
-                return new Database(file, writer);
+                return new Database(file, "jdbc:sqlite:" + file, writer);
             } catch (SQLException | IOException failure) {
                 writer.close();
                 throw failure;
@@ -123,7 +163,7 @@ final class Database implements AutoCloseable {
                 return idle;
             }
         }
-        return connect(file);
+        return address.endsWith("immutable=1") ? DriverManager.getConnection(address) : connect(file);
     }
 
     private void giveBack(Connection reader) throws SQLException {

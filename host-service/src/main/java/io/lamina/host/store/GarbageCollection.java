@@ -12,8 +12,9 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Removes merged trees and blobs that no snapshot needs and nobody has asked for in a while. May run beside a daemon and
- * beside {@code lamina run}: what is in use was asked for lately, and its rows are looked at within one transaction.
+ * Removes merged trees and blobs that no snapshot, image or lease refers to and nobody has asked for in a while. May run
+ * beside a daemon and beside {@code lamina run}: what is in use has a lease or was asked for lately, and its rows are
+ * looked at within one transaction.
  */
 public final class GarbageCollection {
     private final Store store;
@@ -39,23 +40,27 @@ public final class GarbageCollection {
      * @param unusedFor what nobody has asked for in this time goes
      */
     public static Removed run(Store store, Duration unusedFor) throws IOException {
+        int _ = store.leases().endStale();
         GarbageCollection collection = new GarbageCollection(store, System.currentTimeMillis() - unusedFor.toMillis());
         int fsmetas = collection.fsmetas();
         int blobs = 0;
         long bytes = 0;
         for (BlobName name : collection.unusedBlobs()) {
-            bytes += store.blobs().sizeBytes(name);
-            store.blobs().remove(name);
-            blobs++;
+            if (store.blobs().isHere(name)) { // else only the row of what lies in a read-only store was ours
+                bytes += store.blobs().sizeBytes(name);
+                store.blobs().remove(name);
+                blobs++;
+            }
         }
         store.snapshots().directories().emptyTrash();
+        store.publishAgain();
         return new Removed(fsmetas, blobs, bytes);
     }
 
     private int fsmetas() throws IOException {
         List<Path> removed = store.database().write(connection -> {
             List<Path> gone = new ArrayList<>();
-            for (String key : keysWithoutSnapshot(connection)) {
+            for (String key : unusedKeys(connection)) {
                 Path directory = store.root().fsmeta().resolve(key);
                 if (isOld(directory)) {
                     int _ = Rows.change(connection, "DELETE FROM fsmeta WHERE key = ?", key);
@@ -75,10 +80,11 @@ public final class GarbageCollection {
         return removed.size();
     }
 
-    private static Set<String> keysWithoutSnapshot(Connection connection) throws SQLException {
+    private static Set<String> unusedKeys(Connection connection) throws SQLException {
         return keys(
                 connection,
-                "SELECT key FROM fsmeta f WHERE NOT EXISTS (SELECT 1 FROM snapshot s WHERE s.fsmeta = f.id)");
+                "SELECT key FROM fsmeta f WHERE NOT EXISTS (SELECT 1 FROM snapshot s WHERE s.fsmeta = f.id)"
+                        + " AND NOT EXISTS (SELECT 1 FROM lease_fsmeta l WHERE l.fsmeta = f.id)");
     }
 
     private static Set<String> keys(Connection connection, String sql) throws SQLException {
@@ -98,7 +104,9 @@ public final class GarbageCollection {
             for (String text : keys(
                     connection,
                     "SELECT name FROM blob b WHERE NOT EXISTS (SELECT 1 FROM snapshot s WHERE s.blob = b.id)"
-                            + " AND NOT EXISTS (SELECT 1 FROM fsmeta_blob f WHERE f.blob = b.id)")) {
+                            + " AND NOT EXISTS (SELECT 1 FROM fsmeta_blob f WHERE f.blob = b.id)"
+                            + " AND NOT EXISTS (SELECT 1 FROM image_layer i WHERE i.blob = b.id)"
+                            + " AND NOT EXISTS (SELECT 1 FROM lease_blob l WHERE l.blob = b.id)")) {
                 BlobName name = BlobName.stored(text);
                 if (store.blobs().usedMillis(name) < usedBeforeMillis) {
                     int _ = Rows.change(connection, "DELETE FROM blob WHERE name = ?", text);

@@ -16,7 +16,7 @@ final class Rows implements AutoCloseable {
         this.result = result;
     }
 
-    /** Asks; {@code arguments} are strings, numbers or null. */
+    /** Asks; {@code arguments} are strings, numbers, bytes or null. */
     static Rows of(Connection connection, String sql, @Nullable Object... arguments) throws SQLException {
         PreparedStatement statement = prepare(connection, sql, arguments);
         try {
@@ -64,6 +64,10 @@ final class Rows implements AutoCloseable {
 
     String text(int column) throws SQLException {
         return result.getString(column);
+    }
+
+    byte[] bytes(int column) throws SQLException {
+        return result.getBytes(column);
     }
 
     /** A text, or "" where there is none. */

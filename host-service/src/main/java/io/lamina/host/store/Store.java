@@ -1,6 +1,7 @@
 package io.lamina.host.store;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -10,22 +11,30 @@ import java.util.Set;
 public final class Store implements AutoCloseable {
     private final StoreRoot root;
     private final List<StoreLock> locks;
+    private final List<AdditionalStore> additional;
     private final Database database;
     private final BlobStore blobs;
     private final SnapshotStore snapshots;
     private final LayerStore layers;
     private final FsmetaStore fsmetas;
     private final AttachmentStore attachments;
+    private final ImageStore images;
+    private final LeaseStore leases;
 
-    private Store(StoreRoot root, List<StoreLock> locks, Database database, BlobStore blobs) {
+    private Store(StoreRoot root, List<StoreLock> locks, Database database, List<AdditionalStore> additional)
+            throws IOException {
+        BlobStore blobs = BlobStore.open(root.images(), additional);
+        this.additional = additional;
         this.root = root;
         this.locks = locks;
         this.database = database;
         this.blobs = blobs;
         this.snapshots = new SnapshotStore(database, new SnapshotDirectories(root.snapshots()));
-        this.layers = new LayerStore(database, blobs);
+        this.layers = new LayerStore(database, blobs, additional);
         this.fsmetas = new FsmetaStore(database, root.fsmeta(), root.staging());
         this.attachments = new AttachmentStore(database);
+        this.images = new ImageStore(database, layers, additional, this::publishAgain);
+        this.leases = new LeaseStore(database);
     }
 
     /**
@@ -39,7 +48,7 @@ public final class Store implements AutoCloseable {
         try {
             locks.add(StoreLock.take(root.state().resolve("state.lock"), "the store " + root.state()));
             locks.add(StoreLock.take(root.images().resolve("images.lock"), "the image store " + root.images()));
-            Store store = new Store(root, locks, Database.open(root.database()), BlobStore.open(root.images()));
+            Store store = open(root, locks);
             store.sweep();
             return store;
         } catch (IOException | RuntimeException failure) {
@@ -53,7 +62,15 @@ public final class Store implements AutoCloseable {
     /** Opens a store beside a daemon that may have it: for looking at it, checking it and collecting garbage. */
     public static Store openBeside(StoreRoot root) throws IOException {
         root.make();
-        return new Store(root, List.of(), Database.open(root.database()), BlobStore.open(root.images()));
+        return open(root, List.of());
+    }
+
+    private static Store open(StoreRoot root, List<StoreLock> locks) throws IOException {
+        List<AdditionalStore> additional = new ArrayList<>();
+        for (Path path : root.additional()) {
+            additional.add(AdditionalStore.open(path));
+        }
+        return new Store(root, locks, Database.open(root.database()), additional);
     }
 
     /** Directories without rows go, rows without directories get new ones: only a loss of power can have parted them. */
@@ -72,6 +89,13 @@ public final class Store implements AutoCloseable {
             }
         }
         directories.emptyTrash();
+    }
+
+    /** Publishes what has changed, where the store was published before. */
+    void publishAgain() throws IOException {
+        if (Publication.isPublished(root)) {
+            Path _ = Publication.publish(this);
+        }
     }
 
     /** Where it lies. */
@@ -99,6 +123,16 @@ public final class Store implements AutoCloseable {
         return attachments;
     }
 
+    /** The images and their names. */
+    public ImageStore images() {
+        return images;
+    }
+
+    /** What keeps layers that are in the making or in use outside any snapshot or image. */
+    public LeaseStore leases() {
+        return leases;
+    }
+
     BlobStore blobs() {
         return blobs;
     }
@@ -110,6 +144,9 @@ public final class Store implements AutoCloseable {
     @Override
     public void close() throws IOException {
         database.close();
+        for (AdditionalStore store : additional) {
+            store.close();
+        }
         for (StoreLock lock : locks) {
             lock.close();
         }

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 import java.util.Set;
 
 /**
@@ -13,13 +14,18 @@ import java.util.Set;
  *
  * <pre>
  * images/blobs/ fsmeta/ staging/ quarantine/   what is shared and can be made again
+ * images/index.db                              where it was published, what others read
  * state/lamina.db snapshots/ mnt/              what belongs to containers
  * </pre>
  *
  * @param images the image store
  * @param state the state of containers
+ * @param additional image stores of others that are looked in where a layer or image is not here, in this order
  */
-public record StoreRoot(Path images, Path state) {
+public record StoreRoot(Path images, Path state, List<Path> additional) {
+    /** The copy of the index that others read, see {@link Publication}. */
+    static final String INDEX = "index.db";
+
     /** SQLite's log needs shared memory, overlayfs an upper file system with attributes, and both need real locks. */
     private static final Set<String> UNSUITABLE = Set.of(
             "nfs",
@@ -40,6 +46,16 @@ public record StoreRoot(Path images, Path state) {
             "squashfs",
             "erofs",
             "iso9660");
+
+    /** Keeps a copy. */
+    public StoreRoot {
+        additional = List.copyOf(additional);
+    }
+
+    /** Two directories, and none of others. */
+    public StoreRoot(Path images, Path state) {
+        this(images, state, List.of());
+    }
 
     /** Both in one directory. */
     public static StoreRoot in(Path root) {
@@ -73,6 +89,10 @@ public record StoreRoot(Path images, Path state) {
 
     Path staging() {
         return images.resolve("staging");
+    }
+
+    Path index() {
+        return images.resolve(INDEX);
     }
 
     Path database() {

@@ -4,6 +4,7 @@ import io.lamina.images.CorruptImageException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -77,6 +78,38 @@ public final class JsonValue {
             result.add(element.string());
         }
         return List.copyOf(result);
+    }
+
+    /**
+     * The value as {@link JsonWriter} takes it, for documents of which a part is changed; members that are null are left out.
+     *
+     * @throws CorruptImageException if it holds what is not written here, a null in an array or a number that is no integer
+     */
+    public Object tree() throws CorruptImageException {
+        return switch (value) {
+            case Map<?, ?> _ -> {
+                Map<String, Object> members = new TreeMap<>();
+                JsonObject object = object();
+                for (String name : object.names()) {
+                    JsonValue member = object.optional(name);
+                    if (member != null) {
+                        members.put(name, member.tree());
+                    }
+                }
+                yield members;
+            }
+            case List<?> _ -> {
+                List<Object> elements = new ArrayList<>();
+                for (JsonValue element : array()) {
+                    elements.add(element.tree());
+                }
+                yield elements;
+            }
+            case String text -> text;
+            case Long number -> number;
+            case Boolean bool -> bool;
+            case null, default -> throw wrong("a string, an integer, true or false");
+        };
     }
 
     /** An error about this value for a rule that only its reader knows. */

@@ -34,6 +34,15 @@ sealed interface ContentFiles {
         return get("blobs/sha256/" + digest.hex());
     }
 
+    /**
+     * The blob of a layer, which whoever reads it misses if it is not there: what it was converted to may be in a store.
+     *
+     * @param sizeBytes as its descriptor says
+     */
+    default StoredFile layer(Digest digest, long sizeBytes) throws IOException {
+        return blob(digest);
+    }
+
     /** A directory on disk. */
     record Directory(Path root) implements ContentFiles {
         @Override
@@ -47,6 +56,14 @@ sealed interface ContentFiles {
             return Files.isRegularFile(file)
                     ? Optional.of(new StoredFile(file, file.toString(), 0, Files.size(file)))
                     : Optional.empty();
+        }
+
+        @Override
+        public StoredFile layer(Digest digest, long sizeBytes) throws IOException {
+            String path = "blobs/sha256/" + digest.hex();
+            Optional<StoredFile> file = find(path);
+            return file.orElseGet(
+                    () -> new StoredFile(root.resolve(path), what() + " has no file " + path, 0, sizeBytes));
         }
     }
 

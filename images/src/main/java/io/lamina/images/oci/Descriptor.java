@@ -31,7 +31,8 @@ public record Descriptor(
         names = List.copyOf(names);
     }
 
-    static Descriptor parse(JsonValue value) throws CorruptImageException {
+    /** Reads a descriptor. */
+    public static Descriptor parse(JsonValue value) throws CorruptImageException {
         JsonObject descriptor = value.object();
         List<String> names = new ArrayList<>();
         JsonValue annotations = descriptor.optional("annotations");
@@ -51,7 +52,8 @@ public record Descriptor(
                 names);
     }
 
-    static List<Descriptor> parseAll(JsonValue array) throws CorruptImageException {
+    /** Reads an array of descriptors. */
+    public static List<Descriptor> parseAll(JsonValue array) throws CorruptImageException {
         List<Descriptor> descriptors = new ArrayList<>();
         for (JsonValue element : array.array()) {
             descriptors.add(parse(element));

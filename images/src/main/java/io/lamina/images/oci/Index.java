@@ -60,8 +60,13 @@ public record Index(List<Descriptor> manifests) {
         throw new CorruptImageException(what, "has several images and needs the name of one: " + names());
     }
 
-    /** The entry that runs on {@code machine}, the first one if there are several. */
-    Descriptor forPlatform(String what, Platform machine) throws CorruptImageException, UnsupportedImageException {
+    /**
+     * The entry that runs on {@code machine}, the first one if there are several.
+     *
+     * @param what name of the document in messages
+     */
+    public Descriptor forPlatform(String what, Platform machine)
+            throws CorruptImageException, UnsupportedImageException {
         for (Descriptor descriptor : manifests) {
             Platform platform = descriptor.platform();
             if (platform != null && platform.runsOn(machine)) {

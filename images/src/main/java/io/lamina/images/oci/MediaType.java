@@ -4,10 +4,16 @@ import io.lamina.images.UnsupportedImageException;
 import io.lamina.images.json.JsonValue;
 
 /** Media types of images (OCI image-spec v1.1.1, media-types.md) and the older ones of Docker that mean the same. */
-final class MediaType {
-    static final String OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json";
-    static final String OCI_INDEX = "application/vnd.oci.image.index.v1+json";
-    static final String OCI_CONFIG = "application/vnd.oci.image.config.v1+json";
+public final class MediaType {
+    /** An image manifest. */
+    public static final String OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json";
+
+    /** An image index. */
+    public static final String OCI_INDEX = "application/vnd.oci.image.index.v1+json";
+
+    /** An image configuration. */
+    public static final String OCI_CONFIG = "application/vnd.oci.image.config.v1+json";
+
     static final String OCI_LAYER_TAR = "application/vnd.oci.image.layer.v1.tar";
     static final String OCI_LAYER_GZIP = OCI_LAYER_TAR + "+gzip";
     static final String OCI_LAYER_ZSTD = OCI_LAYER_TAR + "+zstd";
@@ -15,26 +21,33 @@ final class MediaType {
     /** A layer that is an EROFS image (containerd v2.1, core/images/mediatypes.go). */
     static final String EROFS_LAYER = "application/vnd.erofs.layer.v1";
 
-    private static final String EROFS_LAYER_ZSTD = EROFS_LAYER + "+zstd";
+    /** The same in Zstandard. */
+    public static final String EROFS_LAYER_ZSTD = EROFS_LAYER + "+zstd";
 
-    private static final String DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json";
-    private static final String DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json";
+    /** Docker's manifest, schema 2. */
+    public static final String DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json";
+
+    /** Docker's list of manifests. */
+    public static final String DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json";
+
     private static final String DOCKER_LAYER_TAR = "application/vnd.docker.image.rootfs.diff.tar";
     private static final String DOCKER_LAYER_GZIP = DOCKER_LAYER_TAR + ".gzip";
     private static final String DOCKER_LAYER_ZSTD = DOCKER_LAYER_TAR + ".zstd";
 
     private MediaType() {}
 
-    static boolean isManifest(String mediaType) {
+    /** Whether it is an image manifest. */
+    public static boolean isManifest(String mediaType) {
         return mediaType.equals(OCI_MANIFEST) || mediaType.equals(DOCKER_MANIFEST);
     }
 
-    static boolean isIndex(String mediaType) {
+    /** Whether it is an index of manifests. */
+    public static boolean isIndex(String mediaType) {
         return mediaType.equals(OCI_INDEX) || mediaType.equals(DOCKER_LIST);
     }
 
     /** Whether a layer of this media type is an EROFS image, no tar. */
-    static boolean isErofs(String mediaType) {
+    public static boolean isErofs(String mediaType) {
         return mediaType.equals(EROFS_LAYER) || mediaType.equals(EROFS_LAYER_ZSTD);
     }
 

@@ -45,7 +45,7 @@ final class OciImageReader {
         Manifest manifest = Manifest.parse(manifestBytes);
         List<StoredFile> layerFiles = new ArrayList<>();
         for (Descriptor layer : manifest.layers()) {
-            layerFiles.add(files.blob(layer.digest()));
+            layerFiles.add(files.layer(layer.digest(), layer.sizeBytes()));
         }
         return StoredImage.of(
                 descriptor.digest(), manifestBytes, read(manifest.config()), manifest.layers(), layerFiles);

@@ -28,6 +28,19 @@ public record Platform(String os, String architecture, String variant) {
                 "");
     }
 
+    /**
+     * Reads {@code OS/ARCHITECTURE} or {@code OS/ARCHITECTURE/VARIANT}, as {@link #toString} writes it.
+     *
+     * @throws IllegalArgumentException if it is neither; the message is for the user who wrote it
+     */
+    public static Platform of(String text) {
+        String[] parts = text.split("/", -1);
+        if (parts.length < 2 || parts.length > 3 || text.startsWith("/") || text.contains("//") || text.endsWith("/")) {
+            throw new IllegalArgumentException("\"" + text + "\" is no platform such as linux/amd64 or linux/arm64/v8");
+        }
+        return new Platform(parts[0], parts[1], parts.length == 3 ? parts[2] : "");
+    }
+
     /** Whether an image of this platform runs where {@code machine} is; a variant that nobody names is no obstacle. */
     boolean runsOn(Platform machine) {
         return os.equals(machine.os)

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
@@ -19,7 +20,11 @@ import java.nio.file.StandardOpenOption;
 record StoredFile(Path file, String name, long offsetBytes, long sizeBytes) {
     /** Its bytes; ends with {@link CorruptImageException} if the file is too short. Several can be open at once. */
     InputStream open() throws IOException {
-        return new RangeStream(this, FileChannel.open(file, StandardOpenOption.READ));
+        try {
+            return new RangeStream(this, FileChannel.open(file, StandardOpenOption.READ));
+        } catch (NoSuchFileException gone) {
+            throw new CorruptImageException(name, "the layer is not here as it was stored", gone);
+        }
     }
 
     /** All of its bytes, of which there are at most {@code mostBytes}. */

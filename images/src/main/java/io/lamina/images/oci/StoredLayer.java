@@ -3,6 +3,7 @@ package io.lamina.images.oci;
 import io.lamina.images.CorruptImageException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.file.Files;
 
 /** A layer as it is stored. Its bytes are opened as often as wanted, from any thread; there is nothing to close. */
 public final class StoredLayer {
@@ -38,6 +39,11 @@ public final class StoredLayer {
     /** Whether it is an EROFS image, no tar; so is what {@link LayerStream} gives of it. */
     public boolean isErofs() {
         return MediaType.isErofs(descriptor.mediaType());
+    }
+
+    /** Whether the stored bytes are here; they may have been left out where their conversion is. */
+    public boolean isHere() {
+        return Files.exists(file.file());
     }
 
     /** Digest of the uncompressed tar or EROFS image, as the image configuration says. */

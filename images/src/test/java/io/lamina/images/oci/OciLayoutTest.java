@@ -144,7 +144,10 @@ final class OciLayoutTest {
                 CorruptImageException.class,
                 () -> image.layers().getFirst().open().readAllBytes());
         Files.delete(layer);
-        refused("has no file blobs/sha256/", "");
+        StoredLayer missing = open("").layers().getFirst();
+        assertTrue(assertThrows(CorruptImageException.class, missing::open)
+                .getMessage()
+                .contains("has no file blobs/sha256/"));
     }
 
     @Test
