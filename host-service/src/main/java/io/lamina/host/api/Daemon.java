@@ -130,6 +130,7 @@ public final class Daemon implements AutoCloseable {
                         Path.of(configuration.text("containerd.root")),
                         configuration.text("containerd.namespace")));
         Differ differ = new Differ(new Differ.Parts(store, snapshotter, mounts, devices, containerd), metrics);
+        open.push(differ);
         gauges(metrics, store, devices, mounts);
 
         GrpcServer grpc = GrpcServer.server(

@@ -16,6 +16,7 @@ public final class Metrics {
     private final Counter conversions = counter("lamina.conversions", "Layers converted to blobs");
     private final Counter conversionHits = counter("lamina.conversion.hits", "Layers found converted");
     private final Counter tarBytes = counter("lamina.converted.bytes", "Bytes of tar converted");
+    private final Counter ahead = counter("lamina.conversions.ahead", "Layers converted before they were asked for");
     private final Counter unpacksLeft = counter("lamina.unpacks.left", "Layers left to another differ");
 
     private Counter counter(String name, String help) {
@@ -41,6 +42,11 @@ public final class Metrics {
     public void converted(long bytes) {
         conversions.increment();
         tarBytes.increment((double) bytes);
+    }
+
+    /** A layer was converted before anybody has asked for it. */
+    public void convertedAhead() {
+        ahead.increment();
     }
 
     /** A layer was there already. */

@@ -77,8 +77,9 @@ public final class AdditionalStore implements AutoCloseable {
     private synchronized Database index() throws IOException {
         Path file = root.resolve(StoreRoot.INDEX);
         if (!Files.isRegularFile(file)) {
-            throw new IOException(file
-                    + " is not there: the read-only store has gone, or its owner has not published it (lamina store publish)");
+            throw new IOException(
+                    file
+                            + " is not there: the read-only store has gone, or its owner has not published it (lamina store publish)");
         }
         BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class);
         Object found = List.of(

@@ -223,7 +223,8 @@ public final class BlobStore {
                 return name.diffId();
             });
             if (!written.equals(name)) {
-                throw new CorruptImageException("layer " + name.diffId(), blob.blob() + " became another while it was read");
+                throw new CorruptImageException(
+                        "layer " + name.diffId(), blob.blob() + " became another while it was read");
             }
             building.publish(blobs.resolve(name.toString()));
             return load(name);

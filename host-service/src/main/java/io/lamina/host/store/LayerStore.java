@@ -176,7 +176,8 @@ public final class LayerStore {
     public Snapshot.Usage usage(BlobName name) throws IOException {
         try (BlobSource source = get(name).open()) {
             ErofsImage image = ErofsImage.open("layer " + name.diffId(), source);
-            return new Snapshot.Usage(source.lengthBytes(), image.superblock().tree().inodes());
+            return new Snapshot.Usage(
+                    source.lengthBytes(), image.superblock().tree().inodes());
         }
     }
 

@@ -61,10 +61,8 @@ class AdditionalStoreTest {
         try (Store store = open(others)) {
             assertEquals(Optional.of(image), store.images().find("baked:1", "linux/amd64"));
             assertEquals(List.of(image), store.images().all());
-            assertEquals(
-                    Optional.of(others), store.images().names().getFirst().place());
-            assertEquals(
-                    layer, store.layers().converted(STORED).orElseThrow().blob());
+            assertEquals(Optional.of(others), store.images().names().getFirst().place());
+            assertEquals(layer, store.layers().converted(STORED).orElseThrow().blob());
             StoredBlob blob = store.layers().get(layer);
             assertTrue(blob.elsewhere());
             assertTrue(blob.blob().startsWith(others));
@@ -94,7 +92,8 @@ class AdditionalStoreTest {
     void eachReadIsComparedWithTheHashesAlsoAfterTheFirst() throws IOException {
         try (Store store = open(others);
                 BlobSource source = store.layers().get(layer).open();
-                BlobSource plain = BlobSource.open(BlobStore.open(others).get(layer).orElseThrow())) {
+                BlobSource plain =
+                        BlobSource.open(BlobStore.open(others).get(layer).orElseThrow())) {
             byte[] have = new byte[100_000];
             byte[] want = new byte[100_000];
             source.read(3000, have, 0, have.length);
@@ -104,13 +103,13 @@ class AdditionalStoreTest {
             flip(store.layers().get(layer).blob(), 5000);
             CorruptImageException changed =
                     assertThrows(CorruptImageException.class, () -> source.read(0, have, 0, have.length));
-            assertTrue(changed.getMessage().contains("block 1 ") && changed.getMessage().contains(others.toString()));
+            assertTrue(changed.getMessage().contains("block 1 ")
+                    && changed.getMessage().contains(others.toString()));
             CorruptImageException copied = assertThrows(
                     CorruptImageException.class, () -> store.layers().here(layer));
             assertTrue(copied.getMessage().contains("block 1 "), copied.getMessage());
             assertFalse(store.blobs().isHere(layer));
-            assertEquals(
-                    List.of(layer), StoreCheck.check(store, true, _ -> {}).damaged());
+            assertEquals(List.of(layer), StoreCheck.check(store, true, _ -> {}).damaged());
         }
     }
 
