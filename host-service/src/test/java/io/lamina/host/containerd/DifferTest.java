@@ -99,7 +99,8 @@ class DifferTest {
                 GrpcStatus.DATA_LOSS,
                 assertThrows(Refused.class, () -> apply("extract-4", erofs, content.add(broken)))
                         .status());
-        assertUnimplemented(() -> daemon.apply(daemon.prepare("extract-5", ""), erofs + "+x", "sha256:" + "0".repeat(64)));
+        assertUnimplemented(
+                () -> daemon.apply(daemon.prepare("extract-5", ""), erofs + "+x", "sha256:" + "0".repeat(64)));
     }
 
     @Test
