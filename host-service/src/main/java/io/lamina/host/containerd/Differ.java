@@ -57,7 +57,7 @@ public final class Differ implements AutoCloseable {
         this.metrics = metrics;
         this.uppers = new UpperLayers(parts.store);
         this.conversions = new Conversions(store, containerd, metrics);
-        int atOnce = Math.max(1, Runtime.getRuntime().availableProcessors() - 1);
+        int atOnce = Runtime.getRuntime().availableProcessors();
         this.ahead = new ConvertAhead(containerd, conversions, devices, metrics, atOnce);
     }
 
