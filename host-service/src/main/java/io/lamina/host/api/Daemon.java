@@ -3,6 +3,7 @@ package io.lamina.host.api;
 import io.lamina.host.attach.HostMountMethod;
 import io.lamina.host.attach.HostMounts;
 import io.lamina.host.attach.Owners;
+import io.lamina.host.attach.ServedDevices;
 import io.lamina.host.containerd.Calls;
 import io.lamina.host.containerd.Containerd;
 import io.lamina.host.containerd.DiffBinding;
@@ -102,9 +103,13 @@ public final class Daemon implements AutoCloseable {
         if (mounts.method() != HostMountMethod.NONE) {
             mounts.recover();
         }
-        Owners owners = new Owners(store.attachments());
+        StoredDevices devices = new StoredDevices(store);
+        ServedDevices served = new ServedDevices(store, devices);
+        open.push(served);
+        Owners owners = new Owners(store.attachments(), served::end);
         open.push(owners);
         owners.recover();
+        served.recover(store.attachments().all());
         Vertx vertx = Vertx.vertx(new VertxOptions().setPreferNativeTransport(true));
         open.push(() -> await(vertx.close()));
         Metrics metrics = new Metrics();
@@ -113,7 +118,6 @@ public final class Daemon implements AutoCloseable {
         int processors = Runtime.getRuntime().availableProcessors();
         Calls heavy = new Calls(
                 vertx.createSharedWorkerExecutor("heavy", Math.max(2, processors), 1, TimeUnit.HOURS), metrics);
-        StoredDevices devices = new StoredDevices(store);
         DiskSpace space = new DiskSpace(
                 store,
                 new DiskSpace.Marks(
@@ -130,14 +134,15 @@ public final class Daemon implements AutoCloseable {
                         Path.of(configuration.text("containerd.root")),
                         configuration.text("containerd.namespace")));
         Differ differ = new Differ(new Differ.Parts(store, snapshotter, mounts, devices, containerd), metrics);
-        gauges(metrics, store, devices, mounts);
+        open.push(differ);
+        gauges(metrics, store, devices, mounts, served);
 
         GrpcServer grpc = GrpcServer.server(
                 vertx,
                 new GrpcServerOptions().setMaxMessageSize(MAX_MESSAGE_BYTES).setScheduleDeadlineAutomatically(true));
         new SnapshotsBinding(snapshotter).bind(grpc, quick, heavy);
         new DiffBinding(differ, containerd).bind(grpc, heavy);
-        new LaminaBinding(new LaminaBinding.Parts(store, owners, mounts, metrics), version).bind(grpc, quick);
+        new LaminaBinding(new LaminaBinding.Parts(store, owners, served, mounts, metrics), version).bind(grpc, quick);
         listen(vertx, grpc);
         int port = configuration.number("metrics_port", 0, 65_535);
         if (port > 0) {
@@ -153,12 +158,18 @@ public final class Daemon implements AutoCloseable {
         Systemd.say("READY=1");
     }
 
-    private static void gauges(Metrics metrics, Store store, StoredDevices devices, HostMounts mounts) {
+    private static void gauges(
+            Metrics metrics, Store store, StoredDevices devices, HostMounts mounts, ServedDevices served) {
         metrics.gauge("lamina.merges", "Chains of layers merged since the start", devices::merges);
+        metrics.gauge("lamina.served.devices", "Devices served to machines", served::count);
         metrics.gauge("lamina.host.mounts", "Devices mounted on this host", mounts::count);
         metrics.gauge(
                 "lamina.blobs", "Layer blobs in the store", () -> sum(store).blobs());
         metrics.gauge("lamina.blob.bytes", "Their bytes", () -> sum(store).bytes());
+        metrics.gauge(
+                "lamina.dedup.ratio",
+                "Bytes of all snapshots' layers, by the bytes of blobs that they share",
+                () -> sum(store).sharing());
     }
 
     private static LayerStore.Sum sum(Store store) {

@@ -2,9 +2,12 @@ package io.lamina.host.api;
 
 import io.lamina.host.attach.HostMounts;
 import io.lamina.host.attach.Owners;
+import io.lamina.host.attach.ServedAttachment;
+import io.lamina.host.attach.ServedDevices;
 import io.lamina.host.containerd.Calls;
 import io.lamina.host.containerd.Services;
 import io.lamina.host.ops.Metrics;
+import io.lamina.host.store.AttachmentStore.Attachment;
 import io.lamina.host.store.LayerStore;
 import io.lamina.host.store.Store;
 import io.lamina.wire.lamina.AttachRequest;
@@ -23,7 +26,7 @@ final class LaminaBinding {
     private final long startNanos = System.nanoTime();
 
     /** What the service tells of. */
-    record Parts(Store store, Owners owners, HostMounts mounts, Metrics metrics) {}
+    record Parts(Store store, Owners owners, ServedDevices served, HostMounts mounts, Metrics metrics) {}
 
     LaminaBinding(Parts parts, String version) {
         this.parts = parts;
@@ -32,20 +35,39 @@ final class LaminaBinding {
 
     void bind(GrpcServer server, Calls quick) {
         Services services = new Services(server);
-        services.unary(LaminaGrpcService.Status, quick, _ -> "", (_, _) -> status());
+        services.unary(LaminaGrpcService.Status, quick, _ -> Calls.Subject.of(""), (_, _) -> status());
         services.unary(
                 LaminaGrpcService.Attach,
                 quick,
-                AttachRequest::getKey,
-                (request, _) -> AttachResponse.newBuilder()
-                        .setId(parts.owners
-                                .attach(request.getKey(), request.getPid(), request.getSandbox())
-                                .id())
-                        .build());
-        services.unary(LaminaGrpcService.Detach, quick, request -> Long.toString(request.getId()), (request, _) -> {
+                request -> new Calls.Subject(
+                        request.getKey(), "", request.getSandbox() + " process " + request.getPid()),
+                (request, _) -> attach(request));
+        services.unary(LaminaGrpcService.Detach, quick, request -> Calls.Subject.of(Long.toString(request.getId())), (request, _) -> {
             parts.owners.detach(request.getId());
             return DetachResponse.getDefaultInstance();
         });
+    }
+
+    private AttachResponse attach(AttachRequest request) throws IOException {
+        Attachment attachment = parts.owners.attach(
+                request.getKey(), request.getPid(), request.getSandbox(), request.getServe());
+        AttachResponse.Builder answer = AttachResponse.newBuilder().setId(attachment.id());
+        if (!request.getServe()) {
+            return answer.build();
+        }
+        try {
+            ServedAttachment served = parts.served.serve(attachment);
+            served.device().ifPresent(device -> answer.setRootHash(device.rootHash().hex())
+                    .setSizeBytes(device.sizeBytes())
+                    .setDataBlocks(device.dataBlocks())
+                    .setHashStartBlock(device.hashStartBlock()));
+            served.imageSocket().ifPresent(path -> answer.setImageSocket(path.toString()));
+            served.scratchSocket().ifPresent(path -> answer.setScratchSocket(path.toString()));
+            return answer.build();
+        } catch (IOException | RuntimeException failure) {
+            parts.owners.detach(attachment.id());
+            throw failure;
+        }
     }
 
     private StatusResponse status() throws IOException {

@@ -11,6 +11,7 @@ import io.lamina.vhostuser.block.DeviceDescription;
 import io.lamina.vhostuser.server.DataPlane;
 import io.lamina.vhostuser.server.DataPlaneClient;
 import io.lamina.vhostuser.server.DeviceSpec;
+import io.lamina.vhostuser.server.ServedDevice;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -80,10 +81,30 @@ public final class DataPlaneProcess implements AutoCloseable {
      * Serves a device to one front-end after another.
      *
      * @param listening stays the caller's
-     * @param peerUid the only user id that may connect, or {@link io.lamina.vhostuser.server.ServedDevice#ANY_UID}
+     * @param peerUid the only user id that may connect, or {@link ServedDevice#ANY_UID}
      */
     public void listen(DeviceSpec device, OwnedFd listening, int peerUid) throws IOException {
         client.serve(device, listening, peerUid);
+    }
+
+    /**
+     * As {@link #listen}, for whoever may reach the socket; then the data plane has the device's files for that device
+     * alone, and gives them up with it.
+     *
+     * @return what {@link #remove} takes
+     */
+    public int listenAlone(DeviceSpec device, OwnedFd listening) throws IOException {
+        int id = client.serve(device, listening, ServedDevice.ANY_UID);
+        for (int file :
+                device.runs().stream().mapToInt(DeviceSpec.Run::fileId).distinct().toArray()) {
+            client.dropFile(file);
+        }
+        return id;
+    }
+
+    /** Stops serving one device, after the requests under way. */
+    public void remove(int device) throws IOException {
+        client.remove(device);
     }
 
     /**
@@ -91,7 +112,7 @@ public final class DataPlaneProcess implements AutoCloseable {
      *
      * @param extents the device, from byte 0 on without a gap
      * @param blockSizeBytes its logical blocks: no larger than those of a file system on it
-     * @param allowUnsealedMemory see {@link io.lamina.vhostuser.server.ServedDevice}
+     * @param allowUnsealedMemory see {@link ServedDevice}
      */
     public DeviceSpec describe(List<Extent> extents, int blockSizeBytes, int queues, boolean allowUnsealedMemory)
             throws IOException {

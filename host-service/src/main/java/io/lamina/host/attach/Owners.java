@@ -21,10 +21,19 @@ public final class Owners implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Owners.class);
 
     private final AttachmentStore attachments;
+    private final Ending ending;
     private final Map<Long, ProcessWatch> watches = new ConcurrentHashMap<>();
 
-    public Owners(AttachmentStore attachments) {
+    /** @param ending is told of each attachment that ends, before it is forgotten */
+    public Owners(AttachmentStore attachments, Ending ending) {
         this.attachments = attachments;
+        this.ending = ending;
+    }
+
+    /** What is to be undone when an attachment ends. */
+    @FunctionalInterface
+    public interface Ending {
+        void ended(long attachment) throws IOException;
     }
 
     /** Takes up what was noted before; what belongs to a process that has ended, or to another boot, goes. */
@@ -38,13 +47,17 @@ public final class Owners implements AutoCloseable {
         }
     }
 
-    /** Notes that the process {@code pid} uses a snapshot. */
-    public Attachment attach(String key, long pid, String sandbox) throws IOException {
+    /**
+     * Notes that the process {@code pid} uses a snapshot.
+     *
+     * @param served whether its devices are to be served
+     */
+    public Attachment attach(String key, long pid, String sandbox, boolean served) throws IOException {
         Owner owner = Owner.of(pid)
                 .orElseThrow(() -> new RefusedException(
                         RefusedException.Reason.INVALID_ARGUMENT,
                         "there is no process " + pid + " to own an attachment"));
-        Attachment attachment = attachments.add(key, owner, sandbox);
+        Attachment attachment = attachments.add(key, owner, sandbox, served);
         watch(attachment);
         return attachment;
     }
@@ -55,6 +68,7 @@ public final class Owners implements AutoCloseable {
         if (watch != null) {
             watch.close();
         }
+        ending.ended(id);
         boolean _ = attachments.remove(id);
     }
 
@@ -96,6 +110,7 @@ public final class Owners implements AutoCloseable {
         if (watch != null) {
             watch.close();
         }
+        ending.ended(attachment.id());
         if (attachments.remove(attachment.id())) {
             LOG.atInfo()
                     .addKeyValue("snapshot", attachment.snapshot())

@@ -29,6 +29,8 @@ final class ServeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, InterruptedException {
+        // Read by the logging when its first user comes, which is the daemon.
+        System.setProperty("lamina.log", options.configuration().oneOf("log", "text", "json"));
         Daemon daemon = Daemon.start(options.configuration(), options.paths(), BuildVersion.text());
         Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(daemon), "stop"));
         new CountDownLatch(1).await(); // the hook ends the process

@@ -9,6 +9,7 @@ import io.vertx.core.WorkerExecutor;
 import io.vertx.grpc.common.GrpcStatus;
 import io.vertx.grpc.server.StatusException;
 import java.io.IOException;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -19,6 +20,28 @@ import org.slf4j.LoggerFactory;
  */
 public final class Calls {
     private static final Logger LOG = LoggerFactory.getLogger("lamina.calls");
+
+    /**
+     * What a call is about, for the log; empty where nobody says.
+     *
+     * @param name such as a snapshot's key or a layer's digest
+     * @param image the image that it belongs to: its name, or the digest of its chain of layers
+     * @param owner who asks: a namespace of containerd's, or a sandbox and its process
+     */
+    public record Subject(String name, String image, String owner) {
+        /** By its name alone. */
+        public static Subject of(String name) {
+            return new Subject(name, "", "");
+        }
+
+        /** A snapshot: containerd's keys begin with the namespace, and its labels name the image. */
+        static Subject ofSnapshot(String key, Map<String, String> labels) {
+            int slash = key.indexOf('/');
+            String image = labels.getOrDefault(
+                    "containerd.io/snapshot/cri.image-ref", labels.getOrDefault("containerd.io/snapshot.ref", ""));
+            return new Subject(key, image, slash < 0 ? "" : key.substring(0, slash));
+        }
+    }
 
     private final WorkerExecutor workers;
     private final Metrics metrics;
@@ -32,9 +55,9 @@ public final class Calls {
      * Runs {@code work} on a worker.
      *
      * @param call its name in log and metrics
-     * @param subject what it is about, such as a snapshot's key
+     * @param subject what it is about
      */
-    public <T> Future<T> run(String call, String subject, Callable<T> work) {
+    public <T> Future<T> run(String call, Subject subject, Callable<T> work) {
         long start = System.nanoTime();
         return workers.executeBlocking(work, false)
                 .onComplete(
@@ -43,12 +66,17 @@ public final class Calls {
                 .recover(failure -> Future.failedFuture(status(failure)));
     }
 
-    private void done(String call, String subject, long start, String outcome) {
+    private void done(String call, Subject subject, long start, String outcome) {
         long tookNanos = System.nanoTime() - start;
         metrics.call(call, outcome.equals("ok"), tookNanos);
+        if (outcome.startsWith(CorruptImageException.class.getName())) {
+            metrics.verifyFailed();
+        }
         LOG.atInfo()
                 .addKeyValue("call", call)
-                .addKeyValue("subject", subject)
+                .addKeyValue("subject", subject.name)
+                .addKeyValue("image", subject.image)
+                .addKeyValue("owner", subject.owner)
                 .addKeyValue("ms", tookNanos / 1_000_000)
                 .addKeyValue("outcome", outcome)
                 .log("call");

@@ -1,8 +1,11 @@
 package io.lamina.host.containerd;
 
 import io.lamina.host.ops.Answers;
+import io.lamina.images.CorruptImageException;
 import io.lamina.images.oci.Digest;
 import io.lamina.wire.content.ContentGrpcClient;
+import io.lamina.wire.content.ListContentRequest;
+import io.lamina.wire.content.ListContentResponse;
 import io.lamina.wire.content.ReadContentRequest;
 import io.lamina.wire.content.ReadContentResponse;
 import io.lamina.wire.leases.CreateRequest;
@@ -24,7 +27,9 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * The containerd that this daemon serves, as a server of its own: what layers are read from and written to. Calls block
@@ -67,11 +72,41 @@ public final class Containerd {
 
     /** The stored bytes of content, from containerd's directory where that can be read, else from containerd. */
     InputStream open(Digest digest, String namespace) throws IOException {
-        Path file = place.root.resolve("io.containerd.content.v1.content/blobs/sha256/" + digest.hex());
         try {
-            return Files.newInputStream(file);
+            return Files.newInputStream(file(digest));
         } catch (NoSuchFileException | AccessDeniedException elsewhere) {
             return read(digest, namespace);
+        }
+    }
+
+    /** Whether the content has arrived, as far as its directory tells. */
+    boolean hasFile(Digest digest) {
+        return Files.exists(file(digest));
+    }
+
+    private Path file(Digest digest) {
+        return place.root.resolve("io.containerd.content.v1.content/blobs/sha256/" + digest.hex());
+    }
+
+    /** The content that a filter of containerd's language finds. */
+    Set<Digest> find(String filter, String namespace) throws IOException {
+        GrpcClientRequest<ListContentRequest, ListContentResponse> request = request(ContentGrpcClient.List, namespace);
+        Set<Digest> found = ConcurrentHashMap.newKeySet();
+        var answer = request.response().compose(response -> {
+            response.handler(page -> page.getInfoList().forEach(info -> add(found, info.getDigest())));
+            return response.end();
+        });
+        Future<Void> _ =
+                request.end(ListContentRequest.newBuilder().addFilters(filter).build());
+        Void _ = await(answer);
+        return found;
+    }
+
+    private static void add(Set<Digest> found, String digest) {
+        try {
+            found.add(Digest.parse(digest));
+        } catch (CorruptImageException ofAnotherAlgorithm) {
+            // No layer of ours has it.
         }
     }
 

@@ -31,8 +31,16 @@ public final class DiffBinding {
     public void bind(GrpcServer server, Calls heavy) {
         Services services = new Services(server);
         services.unary(
-                DiffGrpcService.Apply, heavy, request -> request.getDiff().getDigest(), this::apply);
-        services.unary(DiffGrpcService.Diff, heavy, DiffRequest::getRef, this::diff);
+                DiffGrpcService.Apply, heavy, DiffBinding::subject, this::apply);
+        services.unary(DiffGrpcService.Diff, heavy, request -> Calls.Subject.of(request.getRef()), this::diff);
+    }
+
+    /** The layer; containerd's annotations name the image where CRI or a lazy snapshotter wants them. */
+    private static Calls.Subject subject(ApplyRequest request) {
+        return new Calls.Subject(
+                request.getDiff().getDigest(),
+                request.getDiff().getAnnotationsMap().getOrDefault("containerd.io/snapshot/cri.image-ref", ""),
+                "");
     }
 
     private ApplyResponse apply(ApplyRequest request, MultiMap headers) throws IOException {

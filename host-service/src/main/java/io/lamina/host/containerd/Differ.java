@@ -13,14 +13,10 @@ import io.lamina.host.store.RefusedException.Reason;
 import io.lamina.host.store.Snapshot;
 import io.lamina.host.store.Store;
 import io.lamina.host.store.StoredBlob;
-import io.lamina.images.CorruptImageException;
 import io.lamina.images.erofs.ErofsImage;
-import io.lamina.images.layer.ConvertedLayer;
-import io.lamina.images.layer.LayerConverter;
 import io.lamina.images.layer.LayerDiff;
 import io.lamina.images.layer.LayerExporter;
 import io.lamina.images.oci.Digest;
-import io.lamina.images.oci.LayerStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.channels.FileChannel;
@@ -33,10 +29,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.UUID;
-import java.util.concurrent.ConcurrentHashMap;
 
 /** What containerd's differ interface means on Lamina's store. Any thread may call. */
-public final class Differ {
+public final class Differ implements AutoCloseable {
     private static final String UNCOMPRESSED_LABEL = "containerd.io/uncompressed";
 
     private final Store store;
@@ -46,7 +41,8 @@ public final class Differ {
     private final Containerd containerd;
     private final Metrics metrics;
     private final UpperLayers uppers;
-    private final Map<Digest, Object> converting = new ConcurrentHashMap<>();
+    private final Conversions conversions;
+    private final ConvertAhead ahead;
 
     /** What a differ stands on. */
     public record Parts(
@@ -60,6 +56,15 @@ public final class Differ {
         this.containerd = parts.containerd;
         this.metrics = metrics;
         this.uppers = new UpperLayers(parts.store);
+        this.conversions = new Conversions(store, containerd, metrics);
+        int atOnce = Runtime.getRuntime().availableProcessors();
+        this.ahead = new ConvertAhead(containerd, conversions, devices, metrics, atOnce);
+    }
+
+    /** Gives up what nobody has asked for yet. */
+    @Override
+    public void close() {
+        ahead.close();
     }
 
     /** Content by its digest, with its media type and length. */
@@ -81,10 +86,13 @@ public final class Differ {
                     Reason.UNIMPLEMENTED, "layers of the media type " + layer.mediaType + " are another differ's");
         }
         snapshotter.checkRoom("layer " + layer.digest);
-        LayerStore.Converted converted = converted(layer, namespace);
+        ahead.asked(layer.digest, namespace);
+        LayerStore.Converted converted = conversions.converted(layer, namespace);
         store.snapshots().applied(snapshot.id(), converted.blob());
-        return new Described(
-                LayerMediaType.TAR.mediaType(), converted.blob().diffId(), converted.tarBytes(), layer.annotations);
+        LayerMediaType plain = LayerMediaType.of(layer.mediaType).orElseThrow() == LayerMediaType.EROFS
+                ? LayerMediaType.EROFS
+                : LayerMediaType.TAR;
+        return new Described(plain.mediaType(), converted.blob().diffId(), converted.tarBytes(), layer.annotations);
     }
 
     /** The active snapshot that a client unpacks into, by the upper directory that it was told. */
@@ -106,43 +114,6 @@ public final class Differ {
                 : store.snapshots().find(id.getAsLong()).filter(found -> found.kind() != Snapshot.Kind.COMMITTED);
     }
 
-    /** The layer's blob; of several callers one converts. */
-    private LayerStore.Converted converted(Described layer, String namespace) throws IOException {
-        synchronized (converting.computeIfAbsent(layer.digest, _ -> new Object())) {
-            try {
-                Optional<LayerStore.Converted> known = store.layers().converted(layer.digest);
-                if (known.isPresent()) {
-                    metrics.conversionHit();
-                    return known.get();
-                }
-                LayerStore.Converted made = convert(layer, namespace);
-                store.layers().converted(layer.digest, made);
-                metrics.converted(made.tarBytes());
-                return made;
-            } finally {
-                converting.remove(layer.digest);
-            }
-        }
-    }
-
-    private LayerStore.Converted convert(Described layer, String namespace) throws IOException {
-        // gzip has a checksum of its own; of all else the stored bytes are hashed.
-        boolean hashing = LayerMediaType.of(layer.mediaType).orElseThrow() != LayerMediaType.GZIP;
-        long[] tarBytes = new long[1];
-        BlobName blob = store.layers().add((image, leaves, recipe) -> {
-            try (LayerSource stored = new LayerSource(containerd.open(layer.digest, namespace), hashing);
-                    LayerSource tar = new LayerSource(LayerStream.detected("layer " + layer.digest, stored), false)) {
-                ConvertedLayer made = LayerConverter.convert(tar, image, leaves, recipe);
-                if (hashing && !stored.digest().equals(layer.digest)) {
-                    throw new CorruptImageException("layer " + layer.digest, "containerd's copy has another digest");
-                }
-                tarBytes[0] = tar.bytes();
-                return made.diffId();
-            }
-        });
-        return new LayerStore.Converted(blob, tarBytes[0]);
-    }
-
     /** A layer to be made. */
     record WantedDiff(
             List<SnapshotMount> left,
@@ -156,6 +127,7 @@ public final class Differ {
     Described diff(WantedDiff wanted) throws IOException {
         LayerMediaType form = LayerMediaType.of(
                         wanted.mediaType.isEmpty() ? LayerMediaType.GZIP.mediaType() : wanted.mediaType)
+                .filter(known -> known != LayerMediaType.EROFS)
                 .orElseThrow(() -> new RefusedException(
                         Reason.UNIMPLEMENTED,
                         "layers of the media type " + wanted.mediaType + " are another differ's"));
@@ -203,7 +175,7 @@ public final class Differ {
         List<BlobName> above = layersOf(right);
         if (above.size() == below.size() + 1 && above.subList(0, below.size()).equals(below)) {
             StoredBlob layer = store.layers().here(above.getLast());
-            if (Files.exists(layer.recipe())) {
+            if (Files.exists(layer.recipe()) && Files.size(layer.recipe()) > 0) {
                 return out -> export(layer, out);
             }
         }

@@ -11,7 +11,10 @@ import java.util.zip.GZIPOutputStream;
 enum LayerMediaType {
     TAR("application/vnd.oci.image.layer.v1.tar"),
     GZIP("application/vnd.oci.image.layer.v1.tar+gzip"),
-    ZSTD("application/vnd.oci.image.layer.v1.tar+zstd");
+    ZSTD("application/vnd.oci.image.layer.v1.tar+zstd"),
+
+    /** An EROFS image, compressed or not; only read (containerd v2.1, core/images/mediatypes.go). */
+    EROFS("application/vnd.erofs.layer.v1");
 
     private static final int BUFFER_BYTES = 64 << 10;
     private static final int ZSTD_LEVEL = 3;
@@ -40,6 +43,7 @@ enum LayerMediaType {
             case "application/vnd.oci.image.layer.v1.tar+zstd",
                     "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
                     "application/vnd.docker.image.rootfs.diff.tar.zstd" -> Optional.of(ZSTD);
+            case "application/vnd.erofs.layer.v1", "application/vnd.erofs.layer.v1+zstd" -> Optional.of(EROFS);
             default -> Optional.empty();
         };
     }
@@ -58,7 +62,7 @@ enum LayerMediaType {
             }
         };
         return switch (this) {
-            case TAR -> kept;
+            case TAR, EROFS -> kept;
             case GZIP -> new GZIPOutputStream(kept, BUFFER_BYTES);
             case ZSTD -> new ZstdOutputStreamNoFinalizer(kept, ZSTD_LEVEL).setChecksum(true);
         };

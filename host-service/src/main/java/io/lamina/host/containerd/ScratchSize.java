@@ -24,8 +24,19 @@ final class ScratchSize {
 
     private ScratchSize() {}
 
+    /** Says that a snapshot is a utility machine's own scratch (containerd v2.1, plugins/snapshots/windows). */
+    static final String MACHINE_SCRATCH = "containerd.io/snapshot/io.microsoft.vm.storage.scratch";
+
+    /** What such a machine gets where no label says how much; the file is sparse. */
+    private static final long MACHINE_SCRATCH_BYTES = 10L << 30;
+
     /** The size in bytes, 0 where no label asks for one. */
     static long of(Map<String, String> labels) throws RefusedException {
+        long asked = asked(labels);
+        return asked == 0 && labels.containsKey(MACHINE_SCRATCH) ? MACHINE_SCRATCH_BYTES : asked;
+    }
+
+    private static long asked(Map<String, String> labels) throws RefusedException {
         String exact = labels.get(ROOTFS_BYTES);
         if (exact != null) {
             return bytes(ROOTFS_BYTES, exact, 1);

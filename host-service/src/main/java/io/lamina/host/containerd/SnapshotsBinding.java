@@ -59,7 +59,7 @@ public final class SnapshotsBinding {
         services.unary(
                 SnapshotsGrpcService.Prepare,
                 quick,
-                PrepareSnapshotRequest::getKey,
+                request -> Calls.Subject.ofSnapshot(request.getKey(), request.getLabelsMap()),
                 (request, _) -> PrepareSnapshotResponse.newBuilder()
                         .addAllMounts(wire(snapshotter.make(
                                 Snapshot.Kind.ACTIVE,
@@ -70,7 +70,7 @@ public final class SnapshotsBinding {
         services.unary(
                 SnapshotsGrpcService.View,
                 quick,
-                ViewSnapshotRequest::getKey,
+                request -> Calls.Subject.ofSnapshot(request.getKey(), request.getLabelsMap()),
                 (request, _) -> ViewSnapshotResponse.newBuilder()
                         .addAllMounts(wire(snapshotter.make(
                                 Snapshot.Kind.VIEW,
@@ -81,48 +81,48 @@ public final class SnapshotsBinding {
         services.unary(
                 SnapshotsGrpcService.Mounts,
                 quick,
-                MountsRequest::getKey,
+                request -> subject(request.getKey()),
                 (request, _) -> MountsResponse.newBuilder()
                         .addAllMounts(wire(snapshotter.mounts(request.getKey())))
                         .build());
-        services.unary(SnapshotsGrpcService.Commit, heavy, CommitSnapshotRequest::getKey, (request, _) -> {
+        services.unary(SnapshotsGrpcService.Commit, heavy, request -> Calls.Subject.ofSnapshot(request.getKey(), request.getLabelsMap()), (request, _) -> {
             snapshotter.commit(
                     request.getKey(), named(request.getName()), optional(request.getParent()), request.getLabelsMap());
             return Empty.getDefaultInstance();
         });
-        services.unary(SnapshotsGrpcService.Remove, quick, RemoveSnapshotRequest::getKey, (request, _) -> {
+        services.unary(SnapshotsGrpcService.Remove, quick, request -> subject(request.getKey()), (request, _) -> {
             snapshotter.remove(request.getKey());
             return Empty.getDefaultInstance();
         });
         services.unary(
                 SnapshotsGrpcService.Stat,
                 quick,
-                StatSnapshotRequest::getKey,
+                request -> subject(request.getKey()),
                 (request, _) -> StatSnapshotResponse.newBuilder()
                         .setInfo(info(snapshotter.snapshots().get(request.getKey())))
                         .build());
         services.unary(
                 SnapshotsGrpcService.Update,
                 quick,
-                request -> request.getInfo().getName(),
+                request -> subject(request.getInfo().getName()),
                 (request, _) -> UpdateSnapshotResponse.newBuilder()
                         .setInfo(info(update(request)))
                         .build());
-        services.unary(SnapshotsGrpcService.Usage, quick, UsageRequest::getKey, (request, _) -> {
+        services.unary(SnapshotsGrpcService.Usage, quick, request -> subject(request.getKey()), (request, _) -> {
             Snapshot.Usage usage = snapshotter.usage(request.getKey());
             return UsageResponse.newBuilder()
                     .setSize(usage.sizeBytes())
                     .setInodes(usage.inodes())
                     .build();
         });
-        services.unary(SnapshotsGrpcService.Cleanup, heavy, _ -> "", (_, _) -> {
+        services.unary(SnapshotsGrpcService.Cleanup, heavy, _ -> Calls.Subject.of(""), (_, _) -> {
             snapshotter.cleanup();
             return Empty.getDefaultInstance();
         });
         server.callHandler(SnapshotsGrpcService.List, request -> {
             AtomicBoolean gone = Services.watch(request);
             request.handler(message -> quick.run(
-                            "List", String.join(" ", message.getFiltersList()), () -> list(message))
+                            "List", Calls.Subject.of(String.join(" ", message.getFiltersList())), () -> list(message))
                     .onSuccess(pages -> {
                         if (!gone.get()) {
                             pages.forEach(page -> request.response().write(page));
@@ -191,6 +191,10 @@ public final class SnapshotsBinding {
             return labels;
         };
         return snapshotter.snapshots().relabel(request.getInfo().getName(), change);
+    }
+
+    private static Calls.Subject subject(String key) {
+        return Calls.Subject.ofSnapshot(key, Map.of());
     }
 
     private static String named(String name) throws RefusedException {

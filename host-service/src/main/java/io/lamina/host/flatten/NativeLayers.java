@@ -22,6 +22,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -91,25 +92,38 @@ public final class NativeLayers {
 
     /** Puts a layer of an image into the store, as it is but for its padding if it can be merged so. */
     StoredBlob add(StoredLayer layer) throws IOException {
-        String[] reason = new String[1];
+        List<String> reason = new ArrayList<>();
         StoredBlob made = opening.open().add((blob, leaves, recipe) -> {
             try (InputStream stored = LayerStream.uncompressed(layer)) {
-                write(stored, blob);
-            }
-            ErofsImage image = ErofsImage.open(layer.toString(), blob);
-            reason[0] = obstacle(image);
-            if (reason[0] == null) {
-                pad(image, blob);
-                hash(blob, leaves);
-            } else {
-                transcodeInPlace(layer.toString(), blob, leaves, recipe);
+                take(layer.toString(), stored, blob, leaves, recipe).ifPresent(reason::add);
             }
             return layer.diffId();
         });
-        if (reason[0] != null) {
-            copied.add(new Copied(layer.toString(), Optional.of(reason[0]), made));
+        if (!reason.isEmpty()) {
+            copied.add(new Copied(layer.toString(), Optional.of(reason.getFirst()), made));
         }
         return made;
+    }
+
+    /**
+     * Makes a blob of an EROFS image that comes as a stream, read to its end: as it is but for its padding if it can be
+     * merged so, else a plain copy.
+     *
+     * @return why it became a copy; empty where it did not
+     */
+    public static Optional<String> take(
+            String name, InputStream stored, FileChannel blob, FileChannel leaves, FileChannel recipe)
+            throws IOException {
+        write(stored, blob);
+        ErofsImage image = ErofsImage.open(name, blob);
+        String reason = obstacle(image);
+        if (reason == null) {
+            pad(image, blob);
+            hash(blob, leaves);
+        } else {
+            transcodeInPlace(name, blob, leaves, recipe);
+        }
+        return Optional.ofNullable(reason);
     }
 
     /** Blobs in the store are one file each, and proved in blocks of one size. */

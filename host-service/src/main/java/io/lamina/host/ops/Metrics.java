@@ -16,6 +16,9 @@ public final class Metrics {
     private final Counter conversions = counter("lamina.conversions", "Layers converted to blobs");
     private final Counter conversionHits = counter("lamina.conversion.hits", "Layers found converted");
     private final Counter tarBytes = counter("lamina.converted.bytes", "Bytes of tar converted");
+    private final Counter ahead = counter("lamina.conversions.ahead", "Layers converted before they were asked for");
+    private final Counter verifyFailures =
+            counter("lamina.verify.failures", "Calls that met bytes other than their hashes say");
     private final Counter unpacksLeft = counter("lamina.unpacks.left", "Layers left to another differ");
 
     private Counter counter(String name, String help) {
@@ -43,9 +46,19 @@ public final class Metrics {
         tarBytes.increment((double) bytes);
     }
 
+    /** A layer was converted before anybody has asked for it. */
+    public void convertedAhead() {
+        ahead.increment();
+    }
+
     /** A layer was there already. */
     public void conversionHit() {
         conversionHits.increment();
+    }
+
+    /** Something stored or received was not what its hash says. */
+    public void verifyFailed() {
+        verifyFailures.increment();
     }
 
     /** A layer was left to another differ. */

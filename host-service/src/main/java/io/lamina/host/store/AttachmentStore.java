@@ -19,11 +19,12 @@ public final class AttachmentStore {
      * @param snapshot the snapshot's number
      * @param owner ends it when it ends
      * @param sandbox the owner's name for what it does
+     * @param served whether the daemon serves the snapshot's devices for it
      */
-    public record Attachment(long id, long snapshot, Owner owner, String sandbox) {}
+    public record Attachment(long id, long snapshot, Owner owner, String sandbox, boolean served) {}
 
     /** Notes that {@code owner} uses the snapshot {@code key}. */
-    public Attachment add(String key, Owner owner, String sandbox) throws IOException {
+    public Attachment add(String key, Owner owner, String sandbox, boolean served) throws IOException {
         return database.write(connection -> {
             long snapshot;
             try (Rows rows = Rows.of(connection, "SELECT id FROM snapshot WHERE key = ?", key)) {
@@ -35,15 +36,16 @@ public final class AttachmentStore {
             }
             long id = Rows.insert(
                     connection,
-                    "INSERT INTO attachment (snapshot, pid, start_ticks, boot_id, sandbox, created_ns)"
-                            + " VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
+                    "INSERT INTO attachment (snapshot, pid, start_ticks, boot_id, sandbox, created_ns, served)"
+                            + " VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
                     snapshot,
                     owner.pid(),
                     owner.startTicks(),
                     owner.bootId(),
                     sandbox,
-                    SnapshotStore.now());
-            return new Attachment(id, snapshot, owner, sandbox);
+                    SnapshotStore.now(),
+                    served ? 1 : 0);
+            return new Attachment(id, snapshot, owner, sandbox, served);
         });
     }
 
@@ -58,13 +60,14 @@ public final class AttachmentStore {
             List<Attachment> all = new ArrayList<>();
             try (Rows rows = Rows.of(
                     connection,
-                    "SELECT id, snapshot, pid, start_ticks, boot_id, sandbox FROM attachment ORDER BY id")) {
+                    "SELECT id, snapshot, pid, start_ticks, boot_id, sandbox, served FROM attachment ORDER BY id")) {
                 while (rows.next()) {
                     all.add(new Attachment(
                             rows.number(1),
                             rows.number(2),
                             new Owner(rows.number(3), rows.number(4), rows.text(5)),
-                            rows.text(6)));
+                            rows.text(6),
+                            rows.number(7) != 0));
                 }
             }
             return all;

@@ -7,6 +7,7 @@ import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayDeque;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import org.sqlite.SQLiteConfig;
@@ -20,10 +21,18 @@ final class Database implements AutoCloseable {
     private static final int BUSY_TIMEOUT_MS = 10_000;
     private static final int MAX_IDLE_READERS = 8;
 
+    /** The log goes into the file after so many changes, by a thread that nobody waits for. */
+    private static final int CHANGES_PER_CHECKPOINT = 100;
+
+    /** Where that thread does not get there, a change does it by itself at so many pages. */
+    private static final int MAX_LOG_PAGES = 16_384;
+
     private final Path file;
     private final String address;
     private final ReentrantLock writing = new ReentrantLock();
     private final Connection writer; // guarded by writing
+    private final AtomicBoolean checkpointing = new AtomicBoolean();
+    private int changes; // since the last checkpoint; guarded by writing
     private final ArrayDeque<Connection> idleReaders = new ArrayDeque<>(); // guarded by itself
 
     private Database(Path file, String address, Connection writer) {
@@ -37,7 +46,11 @@ final class Database implements AutoCloseable {
         SQLiteConfig config = new SQLiteConfig();
         config.setJournalMode(SQLiteConfig.JournalMode.DELETE);
         config.enforceForeignKeys(true);
-        return config.createConnection("jdbc:sqlite:" + file);
+        Connection connection = config.createConnection("jdbc:sqlite:" + file);
+        try (Statement statement = connection.createStatement()) {
+            statement.execute("PRAGMA wal_autocheckpoint = " + MAX_LOG_PAGES);
+        }
+        return connection;
     }
 
     /** Opens a copy that nobody writes any more; it is only read, without locks. */
@@ -121,11 +134,28 @@ final class Database implements AutoCloseable {
     <T extends @Nullable Object> T write(Work<T> work) throws IOException {
         writing.lock();
         try {
-            return within(writer, "BEGIN IMMEDIATE", work);
+            T result = within(writer, "BEGIN IMMEDIATE", work);
+            if (++changes >= CHANGES_PER_CHECKPOINT && checkpointing.compareAndSet(false, true)) {
+                changes = 0;
+                Thread _ = Thread.ofPlatform().daemon().name("checkpoint").start(this::checkpoint);
+            }
+            return result;
         } catch (SQLException failure) {
             throw told(file, failure);
         } finally {
             writing.unlock();
+        }
+    }
+
+    /** Copies the log into the file; readers and writers go on meanwhile. */
+    private void checkpoint() {
+        try (Connection connection = connect(file);
+                Rows rows = Rows.of(connection, "PRAGMA wal_checkpoint(PASSIVE)")) {
+            boolean _ = rows.next();
+        } catch (SQLException later) {
+            // The next one, or a change, does it.
+        } finally {
+            checkpointing.set(false);
         }
     }
 

@@ -196,14 +196,26 @@ public final class LayerStore {
         return names;
     }
 
-    /** Blobs and their bytes. */
-    public record Sum(long blobs, long bytes) {}
+    /**
+     * Blobs and their bytes.
+     *
+     * @param unsharedBytes what the layers of committed snapshots would take if each had its own
+     */
+    public record Sum(long blobs, long bytes, long unsharedBytes) {
+        /** How often a byte is used, on average; 0 where there is none. */
+        public double sharing() {
+            return bytes == 0 ? 0 : (double) unsharedBytes / bytes;
+        }
+    }
 
     /** All of them together. */
     public Sum sum() throws IOException {
         return database.read(connection -> {
-            try (Rows rows = Rows.of(connection, "SELECT count(*), coalesce(sum(size_bytes), 0) FROM blob")) {
-                return rows.next() ? new Sum(rows.number(1), rows.number(2)) : new Sum(0, 0);
+            try (Rows rows = Rows.of(
+                    connection,
+                    "SELECT count(*), coalesce(sum(size_bytes), 0),"
+                            + " (SELECT coalesce(sum(size_bytes), 0) FROM snapshot) FROM blob")) {
+                return rows.next() ? new Sum(rows.number(1), rows.number(2), rows.number(3)) : new Sum(0, 0, 0);
             }
         });
     }

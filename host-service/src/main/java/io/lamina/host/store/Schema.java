@@ -167,7 +167,11 @@ final class Schema {
                 PRIMARY KEY (lease, fsmeta)
             ) STRICT, WITHOUT ROWID""",
                     """
-            CREATE INDEX lease_fsmeta_fsmeta ON lease_fsmeta(fsmeta)"""));
+            CREATE INDEX lease_fsmeta_fsmeta ON lease_fsmeta(fsmeta)"""),
+            List.of(
+            // served: whether the daemon serves the snapshot's devices to the owner's machine.
+            """
+            ALTER TABLE attachment ADD COLUMN served INTEGER NOT NULL DEFAULT 0"""));
 
     private Schema() {}
 

@@ -16,6 +16,7 @@ import java.util.OptionalLong;
  * snapshots/N/fs      overlayfs's upper directory
  * snapshots/N/work    its work directory
  * snapshots/N/lower   for an unpack: empty, or where what lies below is mounted for another differ
+ * snapshots/N/scratch the device that a machine writes
  * snapshots/trash-…   taken away, to be deleted
  * </pre>
  */
@@ -41,6 +42,11 @@ public final class SnapshotDirectories {
     /** What an unpack finds below. */
     public Path lower(long id) {
         return directory(id).resolve("lower");
+    }
+
+    /** What a machine writes: a sparse file, that this host never reads. */
+    public Path scratch(long id) {
+        return directory(id).resolve("scratch");
     }
 
     private Path directory(long id) {

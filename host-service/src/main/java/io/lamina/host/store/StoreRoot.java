@@ -15,7 +15,7 @@ import java.util.Set;
  * <pre>
  * images/blobs/ fsmeta/ staging/ quarantine/   what is shared and can be made again
  * images/index.db                              where it was published, what others read
- * state/lamina.db snapshots/ mnt/              what belongs to containers
+ * state/lamina.db snapshots/ mnt/ sockets/     what belongs to containers
  * </pre>
  *
  * @param images the image store
@@ -74,7 +74,7 @@ public record StoreRoot(Path images, Path state, List<Path> additional) {
             }
             Files.setPosixFilePermissions(root, PosixFilePermissions.fromString("rwx------"));
         }
-        for (Path part : new Path[] {blobs(), fsmeta(), staging(), snapshots(), mounts()}) {
+        for (Path part : new Path[] {blobs(), fsmeta(), staging(), snapshots(), mounts(), sockets()}) {
             Files.createDirectories(part, ownerOnly);
         }
     }
@@ -101,6 +101,11 @@ public record StoreRoot(Path images, Path state, List<Path> additional) {
 
     Path snapshots() {
         return state.resolve("snapshots");
+    }
+
+    /** Where devices are served to machines. */
+    public Path sockets() {
+        return state.resolve("sockets");
     }
 
     /** Where flattened devices are mounted, each under the number of its fsmeta. */

@@ -46,7 +46,8 @@ class ContainerdTest {
             String first = registry.push(image.layout(), "image:1");
             containerd.ctr("images", "pull", "--plain-http", "--snapshotter", "lamina", first);
             assertEquals(image.layers(), counter(daemon.status(), "lamina.conversions"));
-            assertEquals(0, counter(daemon.status(), "lamina.merges"));
+            // Ahead of the first container; whichever comes first, it is once.
+            assertTrue(counter(daemon.status(), "lamina.merges") <= 1);
 
             String said = containerd.ctr(
                     "run",

@@ -67,6 +67,43 @@ class DifferTest {
     }
 
     @Test
+    void anErofsImageIsTakenAsItIsAndItsDiffIdIsItsOwn() throws Exception {
+        Machine.needsRoot();
+        Machine.needsFileSystem("erofs");
+        Machine.needsProgram("mkfs.erofs", "zstd");
+        MountedSnapshot.shell(
+                directory,
+                "mkdir -p tree/d; head -c 70000 /dev/urandom > tree/d/f; ln -s f tree/d/l; seq 1 90000 > tree/text;"
+                        + " mkfs.erofs --quiet -zlz4 plain.erofs tree;"
+                        // Fragments cannot be pointed to, so this one is to become a copy.
+                        + " mkfs.erofs --quiet -zlz4 -Efragments packed.erofs tree;"
+                        + " zstd -q plain.erofs -o plain.zst");
+        byte[] plain = Files.readAllBytes(directory.resolve("plain.erofs"));
+        byte[] packed = Files.readAllBytes(directory.resolve("packed.erofs"));
+        String erofs = "application/vnd.erofs.layer.v1";
+        assertEquals(Digest.ofContent(plain).toString(), apply("extract-1", erofs, content.add(plain)));
+        assertEquals(
+                Digest.ofContent(plain).toString(),
+                apply("extract-2", erofs + "+zstd", content.add(Files.readAllBytes(directory.resolve("plain.zst")))));
+        assertEquals(1, daemon.status().getBlobs());
+        assertEquals(Digest.ofContent(packed).toString(), apply("extract-3", erofs, content.add(packed)));
+        daemon.commit("plain", "extract-1");
+        daemon.commit("packed", "extract-3");
+        for (String name : List.of("plain", "packed")) {
+            String merged = daemon.view("view-" + name, name).getFirst().source();
+            MountedSnapshot.shell(directory, "diff -r --no-dereference tree " + merged);
+        }
+        byte[] broken = plain.clone();
+        broken[1024] ^= 1;
+        assertEquals(
+                GrpcStatus.DATA_LOSS,
+                assertThrows(Refused.class, () -> apply("extract-4", erofs, content.add(broken)))
+                        .status());
+        assertUnimplemented(
+                () -> daemon.apply(daemon.prepare("extract-5", ""), erofs + "+x", "sha256:" + "0".repeat(64)));
+    }
+
+    @Test
     void whatIsNotOursIsLeftToOthers() throws Exception {
         Digest layer = content.add(tar);
         List<SnapshotMount> foreign = List.of(new SnapshotMount("bind", "/var/lib/elsewhere/fs", List.of("rw")));
