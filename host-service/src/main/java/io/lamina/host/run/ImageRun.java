@@ -6,6 +6,7 @@ import io.lamina.agent.protocol.Integrity;
 import io.lamina.agent.protocol.Progress;
 import io.lamina.agent.protocol.Start;
 import io.lamina.host.attach.DataPlaneProcess;
+import io.lamina.host.attach.ReadCheck;
 import io.lamina.host.flatten.FlattenedImage;
 import io.lamina.host.flatten.ImagePreparation;
 import io.lamina.host.flatten.MemoryFiles;
@@ -15,7 +16,6 @@ import io.lamina.host.guestimage.GuestImages;
 import io.lamina.host.guestimage.Initdata;
 import io.lamina.host.guestimage.UnifiedKernel;
 import io.lamina.host.store.BlobStore;
-import io.lamina.images.device.Extent;
 import io.lamina.images.device.FlattenedDevice;
 import io.lamina.images.layer.IndexedLayer;
 import io.lamina.images.oci.Digest;
@@ -27,6 +27,7 @@ import io.lamina.linux.UnixSocket;
 import io.lamina.shim.qemu.QemuMachine;
 import io.lamina.shim.qemu.QemuMachine.Accelerator;
 import io.lamina.vhostuser.server.DataPlaneClient;
+import io.lamina.vhostuser.server.DeviceSpec;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -92,7 +93,8 @@ public final class ImageRun {
                     .setStatementEnvelope(ByteString.copyFrom(envelope))
                     .build();
             Boot boot = boot(guest, policy(trust, options), options);
-            return serve(new Served(device.extents(), device.geometry().dataBlockSizeBytes()), request, boot, kept);
+            ReadCheck check = options.machine().verifyOnRead();
+            return serve(plane -> plane.describe(device, check, 1, false), request, boot, kept);
         }
     }
 
@@ -100,8 +102,10 @@ public final class ImageRun {
     private int runFromTars(StoredImage image, ShownTrust trust, RunOptions options, GuestImage guest, KeptParts kept)
             throws IOException, InterruptedException {
         if (options.diagnosis().tamperOffsetBytes().isPresent()
-                || options.trust().statement().isPresent()) {
-            throw new IOException("--integrity=diffid has no statement, and nothing that --tamper knows");
+                || options.trust().statement().isPresent()
+                || options.machine().verifyOnRead() != ReadCheck.OFF) {
+            throw new IOException(
+                    "--integrity=diffid has no statement, and nothing that --tamper and --verify-on-read know");
         }
         if (image.manifestBytes().length == 0) {
             throw new IOException(
@@ -116,7 +120,11 @@ public final class ImageRun {
                     .addAllTarLengths(disk.tarLengthsBytes())
                     .build();
             Boot boot = boot(guest, trust.manifestPolicy(image), options);
-            return serve(new Served(disk.extents(), IndexedLayer.BLOCK_SIZE_BYTES), request, boot, kept);
+            return serve(
+                    plane -> plane.describe(disk.extents(), IndexedLayer.BLOCK_SIZE_BYTES, 1, false),
+                    request,
+                    boot,
+                    kept);
         }
     }
 
@@ -134,8 +142,11 @@ public final class ImageRun {
         return new Boot(guest, options.machine(), booted, evidence);
     }
 
-    /** The bytes of the machine's disk. */
-    private record Served(List<Extent> extents, int blockSizeBytes) {}
+    /** Tells the data plane what the machine's disk is. */
+    @FunctionalInterface
+    private interface Served {
+        DeviceSpec by(DataPlaneProcess plane) throws IOException;
+    }
 
     /** What the machine boots: the guest's kernel with this run's initramfs, or both in one. */
     private record Boot(GuestImage guest, RunOptions.Machine size, OwnedFd file, Optional<EvidenceOptions> evidence)
@@ -168,11 +179,13 @@ public final class ImageRun {
         try (boot;
                 AgentSession session = new AgentSession(agent.first());
                 DataPlaneProcess dataPlane = DataPlaneProcess.start(new DataPlaneTrouble(steps))) {
+            DeviceSpec spec = disk.by(dataPlane);
             OwnedFd image = steps.step(
                     "data plane",
-                    () -> dataPlane.serve(dataPlane.describe(disk.extents, disk.blockSizeBytes, 1, false)),
+                    () -> dataPlane.serve(spec),
                     socket -> "process " + dataPlane.pid() + " serves "
-                            + (disk.extents.getLast().endByte() >> 20) + " MiB in " + disk.extents.size() + " extents");
+                            + (spec.description().sizeBytes() >> 20) + " MiB in "
+                            + spec.runs().size() + " extents");
             long startedNanos = System.nanoTime();
             try (VirtualMachine running = VirtualMachine.start(
                     QEMU, machine, Map.of(IMAGE_FD, image, AGENT_FD, agent.second(), BOOT_FD, boot.file.duplicate()))) {
@@ -304,6 +317,11 @@ public final class ImageRun {
         @Override
         public void ended(int deviceId, String why) {
             // Expected: QEMU at its end. Where it is not, the agent's stream tells.
+        }
+
+        @Override
+        public void wrongBlock(int deviceId, long startBytes, long count) {
+            steps.say(ReadCheck.told(startBytes, count));
         }
 
         @Override
