@@ -41,6 +41,16 @@ final class MachineOptions {
             })
     private ReadCheck verifyOnRead = ReadCheck.OFF;
 
+    @Option(
+            names = "--scratch",
+            paramLabel = "SIZE",
+            converter = Mebibytes.class,
+            description = {
+                "Give the machine a disk of this size for its writable layer, such as 10G, which the guest encrypts with a key "
+                        + "of its own; it is gone with the machine. Without it that layer is in guest memory."
+            })
+    private int scratchMiB;
+
     RunOptions.Machine machine() {
         if (memoryMiB < MIN_MEMORY_MIB) {
             throw new ParameterException(
@@ -50,7 +60,7 @@ final class MachineOptions {
         if (cpus < 1 || cpus > 64) {
             throw new ParameterException(command.commandLine(), "--cpus is 1 to 64, not " + cpus);
         }
-        return new RunOptions.Machine(memoryMiB, cpus, verifyOnRead);
+        return new RunOptions.Machine(memoryMiB, cpus, verifyOnRead, (long) scratchMiB << 20);
     }
 
     private static final class Mebibytes implements ITypeConverter<Integer> {

@@ -1,6 +1,7 @@
 package io.lamina.host.run;
 
 import com.google.protobuf.ByteString;
+import io.lamina.agent.protocol.Evidence;
 import io.lamina.agent.protocol.GuestHello;
 import io.lamina.agent.protocol.Integrity;
 import io.lamina.agent.protocol.Progress;
@@ -22,16 +23,20 @@ import io.lamina.images.oci.Digest;
 import io.lamina.images.oci.ImageReference;
 import io.lamina.images.oci.StoredImage;
 import io.lamina.images.statement.GuestPolicy;
+import io.lamina.linux.DataFile;
+import io.lamina.linux.Memfd;
 import io.lamina.linux.OwnedFd;
 import io.lamina.linux.UnixSocket;
 import io.lamina.shim.qemu.QemuMachine;
 import io.lamina.shim.qemu.QemuMachine.Accelerator;
+import io.lamina.vhostuser.block.DeviceDescription;
 import io.lamina.vhostuser.server.DataPlaneClient;
 import io.lamina.vhostuser.server.DeviceSpec;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -48,10 +53,13 @@ public final class ImageRun {
     private static final int STATUS_CANNOT_RUN = 126;
     private static final int STATUS_NOT_FOUND = 127;
 
+    private static final int SCRATCH_BLOCK_BYTES = 4096;
+
     private static final Path QEMU = Path.of("/usr/bin/qemu-system-x86_64");
     private static final int IMAGE_FD = 10;
     private static final int AGENT_FD = 11;
     private static final int BOOT_FD = 12;
+    private static final int SCRATCH_FD = 13;
 
     private final Installation installation;
     private final Steps steps;
@@ -84,7 +92,7 @@ public final class ImageRun {
         try (FlattenedImage flattened = new ImagePreparation(store, steps).flatten(image)) {
             byte[] envelope = steps.step(
                     "statement",
-                    () -> trust.envelope(flattened, image, options.image()),
+                    () -> trust.envelope(flattened, image, options),
                     made -> made.length + " bytes, " + trust.origin());
             FlattenedDevice device =
                     tampered(flattened.device(), options.diagnosis().tamperOffsetBytes());
@@ -170,7 +178,7 @@ public final class ImageRun {
                 accelerator,
                 new QemuMachine.Size(boot.size.memoryMiB(), boot.size.cpus()),
                 boot.kernel(),
-                IMAGE_FD,
+                boot.size.scratchBytes() > 0 ? List.of(IMAGE_FD, SCRATCH_FD) : List.of(IMAGE_FD),
                 AGENT_FD,
                 boot.evidence.map(asked -> new QemuMachine.Measured(
                         asked.firmware().toString(), asked.tpm().toString())));
@@ -186,15 +194,32 @@ public final class ImageRun {
                     socket -> "process " + dataPlane.pid() + " serves "
                             + (spec.description().sizeBytes() >> 20) + " MiB in "
                             + spec.runs().size() + " extents");
+            Map<Integer, OwnedFd> descriptors = new HashMap<>();
+            descriptors.putAll(Map.of(IMAGE_FD, image, AGENT_FD, agent.second(), BOOT_FD, boot.file.duplicate()));
+            if (boot.size.scratchBytes() > 0) {
+                descriptors.put(SCRATCH_FD, serveScratch(dataPlane, boot.size.scratchBytes()));
+            }
             long startedNanos = System.nanoTime();
-            try (VirtualMachine running = VirtualMachine.start(
-                    QEMU, machine, Map.of(IMAGE_FD, image, AGENT_FD, agent.second(), BOOT_FD, boot.file.duplicate()))) {
+            try (VirtualMachine running = VirtualMachine.start(QEMU, machine, descriptors)) {
                 try {
                     return follow(session, request, boot.evidence, new Started(accelerator, startedNanos), running);
                 } finally {
                     kept.console(running.consoleTail());
                 }
             }
+        }
+    }
+
+    /** A disk without a name, which is gone with the machine. */
+    private OwnedFd serveScratch(DataPlaneProcess dataPlane, long sizeBytes) throws IOException {
+        Path file = Files.createTempFile(installation.home(), "scratch-", "");
+        try (OwnedFd open = DataFile.openForWriting(file)) {
+            Files.delete(file);
+            Memfd.resize(open, sizeBytes);
+            DeviceDescription disk = new DeviceDescription(sizeBytes, SCRATCH_BLOCK_BYTES, false, "lamina-scratch");
+            return dataPlane.serve(dataPlane.describe(open, disk, 1, false));
+        } finally {
+            Files.deleteIfExists(file);
         }
     }
 
@@ -300,9 +325,20 @@ public final class ImageRun {
         }
 
         @Override
-        public void evidence(byte[] json) throws IOException {
-            if (asked.isPresent()) {
-                Files.write(asked.get().evidence(), json);
+        public void evidence(Evidence shown) throws IOException {
+            if (asked.isEmpty()) {
+                return;
+            }
+            Path file = asked.get().evidence();
+            if (!shown.getJson().isEmpty()) {
+                Files.write(file, shown.getJson().toByteArray());
+            }
+            if (!shown.getTsmReport().isEmpty()) {
+                Files.write(
+                        file.resolveSibling(file.getFileName() + ".tsm"),
+                        shown.getTsmReport().toByteArray());
+                steps.say("the guest's report by " + AgentSession.printable(shown.getTsmProvider()) + " is in " + file
+                        + ".tsm");
             }
         }
     }

@@ -30,8 +30,9 @@ public record RunOptions(
      * @param memoryMiB guest memory
      * @param cpus virtual processors
      * @param verifyOnRead whether this host checks what its disk reads
+     * @param scratchBytes size of a disk for the writable layer, a multiple of 4096; 0: that is in memory
      */
-    public record Machine(int memoryMiB, int cpus, ReadCheck verifyOnRead) {}
+    public record Machine(int memoryMiB, int cpus, ReadCheck verifyOnRead, long scratchBytes) {}
 
     /**
      * For a look at a run.
