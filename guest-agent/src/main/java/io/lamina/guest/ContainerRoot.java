@@ -9,9 +9,11 @@ import io.lamina.linux.ExtendedAttributes;
 import io.lamina.linux.Mount;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -28,21 +30,31 @@ final class ContainerRoot {
 
     private ContainerRoot() {}
 
-    /** Mounts the image on {@code device}, read-only, and what lies over it, below {@code base}; answers where the root is. */
-    static Path mount(Path base, Path device, UpperLayer upperLayer, Set<MountOption> options)
-            throws IOException, RefusedException {
+    /**
+     * Mounts the image on {@code device}, read-only, and what lies over it, below {@code base}; answers where the root is.
+     *
+     * @param scratch a file system of the guest's own for the writable layer, where that is to be no memory
+     */
+    static Path mount(Path base, Path device, UpperLayer upperLayer, Optional<Path> scratch, Set<MountOption> options)
+            throws IOException {
         Path image = Files.createDirectories(base.resolve("image"));
         long flags = flags(options);
         Mount.mount("erofs", device.toString(), image.toString(), Mount.MS_RDONLY | flags, "");
-        Path root = switch (upperLayer) {
+        return switch (upperLayer) {
             case NONE -> image;
-            case MEMORY -> overlay(base, image, flags);
+            case MEMORY, SCRATCH -> overlay(base, image, writable(base, scratch), flags);
         };
-        prepare(root, "proc");
-        prepare(root, "sys");
-        prepare(root, "dev");
-        fill(root);
-        return root;
+    }
+
+    private static Path writable(Path base, Optional<Path> scratch) throws IOException {
+        if (scratch.isPresent()) {
+            Path mounted = Files.createDirectories(base.resolve("scratch"));
+            Mount.mount("ext4", scratch.get().toString(), mounted.toString(), Mount.MS_NODEV, "");
+            return mounted;
+        }
+        Path memory = Files.createDirectories(base.resolve("memory"));
+        Mount.mount("tmpfs", "upper", memory.toString(), Mount.MS_NODEV, "mode=0700");
+        return memory;
     }
 
     private static long flags(Set<MountOption> options) {
@@ -56,12 +68,10 @@ final class ContainerRoot {
         return flags;
     }
 
-    private static Path overlay(Path base, Path image, long flags) throws IOException {
-        Path memory = Files.createDirectories(base.resolve("memory"));
-        Mount.mount("tmpfs", "upper", memory.toString(), Mount.MS_NODEV, "mode=0700");
-        Path upper = Files.createDirectory(memory.resolve("upper"));
+    private static Path overlay(Path base, Path image, Path writable, long flags) throws IOException {
+        Path upper = Files.createDirectory(writable.resolve("upper"));
         copyMetadata(image, upper);
-        Path work = Files.createDirectory(memory.resolve("work"));
+        Path work = Files.createDirectory(writable.resolve("work"));
         Path root = Files.createDirectories(base.resolve("root"));
         String options = "lowerdir=" + image + ",upperdir=" + upper + ",workdir=" + work;
         Mount.mount("overlay", "overlay", root.toString(), flags, options);
@@ -87,13 +97,26 @@ final class ContainerRoot {
     private static void prepare(Path root, String name) throws IOException, RefusedException {
         Path directory = root.resolve(name);
         if (!Files.exists(directory, NOFOLLOW_LINKS)) {
-            Files.createDirectory(directory);
+            create(directory, name);
         } else if (!Files.isDirectory(directory, NOFOLLOW_LINKS)) {
             throw new RefusedException("mount-point", "a directory /" + name + " in the image", "something else");
         }
     }
 
-    private static void fill(Path root) throws IOException {
+    private static void create(Path directory, String name) throws IOException, RefusedException {
+        try {
+            Files.createDirectory(directory);
+        } catch (FileSystemException readOnly) {
+            throw new RefusedException(
+                    "mount-point", "a directory /" + name + " in the image, since nothing can be written", "none");
+        }
+    }
+
+    /** Mounts in {@code root} what a process expects. */
+    static void fill(Path root) throws IOException, RefusedException {
+        prepare(root, "proc");
+        prepare(root, "sys");
+        prepare(root, "dev");
         long plain = Mount.MS_NOSUID | Mount.MS_NODEV | Mount.MS_NOEXEC;
         Mount.mount("proc", "proc", root.resolve("proc").toString(), plain, "");
         Mount.mount("sysfs", "sysfs", root.resolve("sys").toString(), plain | Mount.MS_RDONLY, "");

@@ -1,6 +1,5 @@
 package io.lamina.guest;
 
-import io.lamina.agent.protocol.Integrity;
 import io.lamina.agent.protocol.Start;
 import io.lamina.guest.SystemDevices.BlockDevice;
 import io.lamina.images.CorruptImageException;
@@ -11,13 +10,13 @@ import io.lamina.images.statement.GuestPolicy.Permission;
 import io.lamina.images.statement.ImageStatement;
 import io.lamina.images.statement.StatementRefusedException;
 import io.lamina.images.statement.TrustPolicy;
+import io.lamina.images.statement.UpperLayer;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 
 /**
- * What is proved before anything of an image is used. Checks run in this order: the guest's policy allows what the host asks
- * for; enough trusted keys have signed the statement, and the policy lets it run this image; the configuration is the one
+ * What is proved before anything of an image is used. Checks run in this order: enough trusted keys have signed the statement, and the policy lets it run this image; the configuration is the one
  * that the statement names; the device has the statement's size and the guest no other that it does not expect.
  *
  * @param policy the guest's own
@@ -34,8 +33,6 @@ record ImageProof(GuestPolicy policy, ImageStatement statement, Digest statement
      * @throws RefusedException naming the first check that failed
      */
     static ImageProof of(Start start, GuestPolicy policy, Instant now) throws RefusedException {
-        checkIntegrity(start.getIntegrity(), policy);
-        checkCommand(start, policy);
         TrustPolicy.Admitted admitted;
         try {
             admitted = policy.trust().admit(start.getStatementEnvelope().toByteArray(), Optional.of(now));
@@ -68,33 +65,26 @@ record ImageProof(GuestPolicy policy, ImageStatement statement, Digest statement
         }
     }
 
-    /** Checks that no disk is there beside the image's, unless the policy allows that. */
+    /** Checks that no disk is there beside those that the guest uses, unless the policy allows that. */
     static void checkOtherDisks(List<String> names, GuestPolicy policy) throws RefusedException {
         if (!names.isEmpty() && !policy.allows(Permission.DEVICES)) {
             throw new RefusedException("other-devices", "no disk beside the image's", String.join(", ", names));
         }
     }
 
-    private static void checkIntegrity(Integrity integrity, GuestPolicy policy) throws RefusedException {
-        switch (integrity) {
-            case INTEGRITY_ROOT, INTEGRITY_EAGER, INTEGRITY_DIFFID -> {}
-            case INTEGRITY_OFF -> {
-                if (!policy.allows(Permission.INTEGRITY_OFF)) {
-                    throw new RefusedException(
-                            "integrity", "dm-verity, since this guest's policy does not allow less", "off");
-                }
-            }
-            case INTEGRITY_UNSPECIFIED, UNRECOGNIZED ->
-                throw new RefusedException("integrity", "root, eager, diffid or off", integrity.name());
-        }
-    }
-
-    static void checkCommand(Start start, GuestPolicy policy) throws RefusedException {
-        if (start.getCommandCount() > 0 && !policy.allows(Permission.COMMAND)) {
+    /** Checks that the writable layer may lie on a disk of the host's. */
+    static void checkScratch(BlockDevice disk, UpperLayer upperLayer, GuestPolicy policy) throws RefusedException {
+        if (upperLayer != UpperLayer.SCRATCH) {
             throw new RefusedException(
-                    "command",
-                    "the image's own command, since this guest's policy allows no other",
-                    start.getCommand(0).toStringUtf8());
+                    "scratch",
+                    "no disk for a writable layer: the statement allows " + upperLayer.text(),
+                    disk.node().toString());
+        }
+        if (!policy.allows(Permission.SCRATCH)) {
+            throw new RefusedException(
+                    "scratch",
+                    "no disk for a writable layer, since this guest's policy does not allow it",
+                    disk.node().toString());
         }
     }
 

@@ -1,11 +1,8 @@
 package io.lamina.guest;
 
-import io.lamina.linux.KernelModule;
 import io.lamina.linux.Pidfd;
 import io.lamina.linux.Spawn;
-import io.lamina.linux.SystemCallException;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -13,19 +10,7 @@ import java.util.List;
 final class LoopDevice {
     private static final Path BUSYBOX = Path.of("/bin/busybox");
 
-    /** The kernel's module. It is loaded only where it is needed, since a start has to be quick. */
-    static final String MODULE = "loop";
-
-    private static final Path LOADED = Path.of("/sys/module/" + MODULE);
-
     private LoopDevice() {}
-
-    /** Loads the module out of {@code modules}, unless the kernel has it already. */
-    static void load(Path modules) throws SystemCallException {
-        if (Files.notExists(LOADED)) {
-            KernelModule.load(modules.resolve(MODULE));
-        }
-    }
 
     /** Shows {@code file}, read-only, as the loop device {@code number}; answers its node. */
     static Path of(Path file, int number) throws IOException, InterruptedException {

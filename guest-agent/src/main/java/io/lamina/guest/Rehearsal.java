@@ -35,6 +35,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -61,7 +62,7 @@ public final class Rehearsal {
         attempt(() -> DeviceFile.makeCharacterDevice(NOWHERE, 0, 0, 0));
         attempt(() -> new HostPort(Files.createFile(directory.resolve("port"))).close());
         attempt(() -> CorruptedBlocks.in(KernelMessages.readAll(), VerityGeometry.STANDARD));
-        attempt(() -> ContainerRoot.mount(directory, Path.of(NOWHERE), UpperLayer.MEMORY, Set.of()));
+        attempt(() -> ContainerRoot.mount(directory, Path.of(NOWHERE), UpperLayer.MEMORY, Optional.empty(), Set.of()));
         command();
     }
 
@@ -99,7 +100,7 @@ public final class Rehearsal {
                 .build());
         SystemDevices devices = new SystemDevices(directory.resolve("sys"), directory.resolve("dev"));
         attempt(() -> devices.port(HostPort.NAME));
-        attempt(() -> new Session(channel(requests.toByteArray()), devices, guest).run(0));
+        attempt(() -> new Session(channel(requests.toByteArray()), devices, guest, Optional.empty()).run(0));
     }
 
     /** A command in the root of this machine, whose output is carried like a container's. */

@@ -4,6 +4,7 @@ import com.google.protobuf.ByteString;
 import io.lamina.agent.protocol.Exited;
 import io.lamina.agent.protocol.GuestHello;
 import io.lamina.agent.protocol.GuestMessage;
+import io.lamina.agent.protocol.HandedOver;
 import io.lamina.agent.protocol.HostMessage;
 import io.lamina.agent.protocol.Integrity;
 import io.lamina.agent.protocol.MessageChannel;
@@ -22,13 +23,17 @@ import io.lamina.linux.Clock;
 import io.lamina.linux.Errno;
 import io.lamina.linux.ExitStatus;
 import io.lamina.linux.KernelMessages;
+import io.lamina.linux.Mount;
 import io.lamina.linux.Pidfd;
 import io.lamina.linux.Pipe;
 import io.lamina.linux.SystemCallException;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.HashSet;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,28 +53,40 @@ final class Session {
     private final SystemDevices devices;
     private final Path initdata;
 
-    Session(MessageChannel<HostMessage, GuestMessage> channel, SystemDevices devices, Path initdata) {
+    /** Where the root is left, proved and mounted, instead of a command being run in it. */
+    private final Optional<Path> handOver;
+
+    private boolean handedOver;
+
+    Session(
+            MessageChannel<HostMessage, GuestMessage> channel,
+            SystemDevices devices,
+            Path initdata,
+            Optional<Path> handOver) {
         this.channel = channel;
         this.devices = devices;
         this.initdata = initdata;
+        this.handOver = handOver;
     }
 
     /**
-     * Runs the talk, then waits until the host has seen the end of it and asks for the machine's.
+     * Runs the talk, then waits until the host has seen the end of it and asks for the machine's, unless there is something
+     * to go on with.
      *
+     * @return whether the root was handed over
      * @throws IOException if the host goes away, breaks the protocol, or something in the guest fails
      */
-    void run(long startedNanos) throws IOException, InterruptedException {
+    boolean run(long startedNanos) throws IOException, InterruptedException {
         greet(startedNanos);
         HostMessage next = receive("Start");
         if (next.hasPowerOff()) {
-            return;
+            return false;
         }
         if (!next.hasStart()) {
             throw new IOException("expected Start from the host, got " + next.getMessageCase());
         }
         try {
-            start(next.getStart());
+            start(next);
         } catch (RefusedException refused) {
             send(GuestMessage.newBuilder()
                     .setRefused(Refused.newBuilder()
@@ -77,7 +94,10 @@ final class Session {
                             .setExpected(refused.expected())
                             .setFound(refused.found())));
         }
-        awaitPowerOff();
+        if (!handedOver) {
+            awaitPowerOff();
+        }
+        return handedOver;
     }
 
     private void greet(long startedNanos) throws IOException {
@@ -96,8 +116,16 @@ final class Session {
         }
     }
 
-    private void start(Start start) throws IOException, InterruptedException, RefusedException {
+    private void start(HostMessage request) throws IOException, InterruptedException, RefusedException {
         GuestPolicy policy = MeasuredPolicy.load(initdata);
+        Requests.check(request, policy);
+        Start start = request.getStart();
+        if (handOver.isPresent() && start.getCommandCount() > 0) {
+            throw new RefusedException(
+                    "command",
+                    "none: this guest hands its root over and runs nothing",
+                    start.getCommand(0).toStringUtf8());
+        }
         progress("policy");
         if (start.getIntegrity() == Integrity.INTEGRITY_DIFFID) {
             startFromTars(start, policy);
@@ -105,12 +133,13 @@ final class Session {
         }
         ImageProof proof = ImageProof.of(start, policy, Instant.now());
         progress("statement");
-        BlockDevice disk = disk(policy);
+        Disks disks = disks(policy, proof.statement().upperLayer());
+        BlockDevice disk = disks.image;
         proof.checkDevice(disk);
         progress("device");
         measure(new Evidence.Event(MeasuredStatement.PCR, Evidence.STATEMENT_EVENT, proof.statementDigest()), start);
         Container container =
-                new Container(policy, proof.config(), proof.statement().upperLayer());
+                new Container(policy, proof.config(), proof.statement().upperLayer(), disks.scratch);
         if (start.getIntegrity() == Integrity.INTEGRITY_OFF) {
             runCommand(disk.node(), container, start, null);
             return;
@@ -124,24 +153,35 @@ final class Session {
             throws IOException, InterruptedException, RefusedException {
         ManifestProof proof = ManifestProof.of(start, policy);
         progress("manifest");
-        BlockDevice disk = disk(policy);
+        Disks disks = disks(policy, UpperLayer.SCRATCH);
+        BlockDevice disk = disks.image;
         proof.checkDevice(disk);
         progress("device");
-        LoopDevice.load(initdata.resolve("modules"));
+        Modules.load(Modules.LOOP);
         VerityDevice.Proved proved = TarDevice.prove(proof, disk.node(), ContainerRoot.BASE.resolve("proof"));
         progress("layers");
         measure(new Evidence.Event(MeasuredStatement.PCR, Evidence.MANIFEST_EVENT, proof.manifestDigest()), start);
-        runProved(proved, new Container(policy, proof.config(), UpperLayer.MEMORY), start);
+        runProved(proved, new Container(policy, proof.config(), UpperLayer.SCRATCH, disks.scratch), start);
     }
 
-    private BlockDevice disk(GuestPolicy policy) throws IOException, RefusedException {
-        BlockDevice disk = devices.disk(IMAGE_SERIAL);
-        ImageProof.checkOtherDisks(devices.disksBeside(disk), policy);
-        return disk;
+    /** The disks that the guest uses. */
+    private record Disks(BlockDevice image, Optional<BlockDevice> scratch) {}
+
+    private Disks disks(GuestPolicy policy, UpperLayer upperLayer) throws IOException, RefusedException {
+        BlockDevice image = devices.disk(IMAGE_SERIAL);
+        Optional<BlockDevice> scratch = devices.optionalDisk(ScratchDisk.SERIAL);
+        Set<Path> used = new HashSet<>(Set.of(image.node()));
+        if (scratch.isPresent()) {
+            ImageProof.checkScratch(scratch.get(), upperLayer, policy);
+            used.add(scratch.get().node());
+        }
+        ImageProof.checkOtherDisks(devices.disksBeside(used), policy);
+        return new Disks(image, scratch);
     }
 
     /** What is to run, once it is proved. */
-    private record Container(GuestPolicy policy, ImageConfig config, UpperLayer upperLayer) {}
+    private record Container(
+            GuestPolicy policy, ImageConfig config, UpperLayer upperLayer, Optional<BlockDevice> scratch) {}
 
     private void runProved(VerityDevice.Proved proved, Container container, Start start)
             throws IOException, InterruptedException, RefusedException {
@@ -180,21 +220,33 @@ final class Session {
     }
 
     private void measure(Evidence.Event event, Start start) throws IOException {
-        Optional<Evidence> evidence = Measurement.of(
-                event, devices.dev(), devices.sysfs(), start.getEvidenceNonce().toByteArray());
-        if (evidence.isPresent()) {
-            send(GuestMessage.newBuilder()
-                    .setEvidence(io.lamina.agent.protocol.Evidence.newBuilder()
-                            .setJson(ByteString.copyFrom(evidence.get().write()))));
+        byte[] nonce = start.getEvidenceNonce().toByteArray();
+        Optional<Evidence> evidence = Measurement.of(event, devices.dev(), devices.sysfs(), nonce);
+        Optional<TsmReport> report = nonce.length == 0
+                ? Optional.empty()
+                : TsmReport.of(devices.sysfs(), TsmReport.data(nonce, event.digest()));
+        if (evidence.isPresent() || report.isPresent()) {
+            var message = io.lamina.agent.protocol.Evidence.newBuilder();
+            evidence.ifPresent(shown -> message.setJson(ByteString.copyFrom(shown.write())));
+            report.ifPresent(shown ->
+                    message.setTsmProvider(shown.provider()).setTsmReport(ByteString.copyFrom(shown.report())));
+            send(GuestMessage.newBuilder().setEvidence(message));
         }
         progress("measured");
     }
 
     private void runCommand(Path device, Container container, Start start, @Nullable VerityDevice verity)
             throws IOException, InterruptedException, RefusedException {
-        Path root =
-                ContainerRoot.mount(ContainerRoot.BASE, device, container.upperLayer, container.policy.mountOptions());
+        Optional<Path> scratch = scratch(container.scratch);
+        Path root = ContainerRoot.mount(
+                ContainerRoot.BASE, device, container.upperLayer, scratch, container.policy.mountOptions());
         progress("mounted");
+        if (handOver.isPresent()) {
+            handOver(root, handOver.get());
+            return;
+        }
+        ContainerRoot.fill(root);
+        progress("container");
         Optional<Command> command = Command.of(container.config.execution(), start.getCommandList());
         Exited.Builder exited;
         try {
@@ -221,6 +273,23 @@ final class Session {
             }
         }
         send(GuestMessage.newBuilder().setExited(exited));
+    }
+
+    private Optional<Path> scratch(Optional<BlockDevice> disk)
+            throws IOException, InterruptedException, RefusedException {
+        if (disk.isEmpty()) {
+            return Optional.empty();
+        }
+        Modules.load(Modules.SCRATCH);
+        Path node = ScratchDisk.format(disk.get());
+        progress("scratch");
+        return Optional.of(node);
+    }
+
+    private void handOver(Path root, Path target) throws IOException {
+        Mount.move(root.toString(), Files.createDirectories(target).toString());
+        send(GuestMessage.newBuilder().setHandedOver(HandedOver.newBuilder().setPath(target.toString())));
+        handedOver = true;
     }
 
     private Exited.Builder run(Command command, Path root) throws IOException, InterruptedException, CommandException {

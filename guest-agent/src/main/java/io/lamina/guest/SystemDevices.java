@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * Devices as sysfs shows them, found by the names that the host gave them: there is no udev here.
@@ -47,6 +48,15 @@ record SystemDevices(Path sysfs, Path dev) {
      * @throws RefusedException if there is none, or more than one: which of them would be meant is the host's to say
      */
     BlockDevice disk(String serial) throws IOException, RefusedException {
+        return optionalDisk(serial).orElseThrow(() -> wrongCount(serial, 0));
+    }
+
+    /**
+     * As {@link #disk}, of one that need not be there.
+     *
+     * @throws RefusedException if there is more than one
+     */
+    Optional<BlockDevice> optionalDisk(String serial) throws IOException, RefusedException {
         List<Path> found = new ArrayList<>();
         for (Path disk : entries(sysfs.resolve("block"))) {
             if (read(disk.resolve("serial")).equals(serial)) {
@@ -54,14 +64,14 @@ record SystemDevices(Path sysfs, Path dev) {
             }
         }
         if (found.isEmpty()) {
-            throw wrongCount(serial, 0);
+            return Optional.empty();
         }
         checkOnlyOne(serial, found);
         Path disk = found.getFirst();
-        return new BlockDevice(
+        return Optional.of(new BlockDevice(
                 dev.resolve(disk.getFileName().toString()),
                 Math.multiplyExact(number(disk.resolve("size")), SECTOR_BYTES),
-                Math.toIntExact(number(disk.resolve("queue/logical_block_size"))));
+                Math.toIntExact(number(disk.resolve("queue/logical_block_size")))));
     }
 
     private static void checkOnlyOne(String serial, List<Path> found) throws RefusedException {
@@ -75,12 +85,11 @@ record SystemDevices(Path sysfs, Path dev) {
                 "device-count", "one block device with the serial number " + serial, Integer.toString(count));
     }
 
-    /** Names of the real disks other than {@code disk}; what the kernel makes by itself, such as loop devices, is none. */
-    List<String> disksBeside(BlockDevice disk) throws IOException {
+    /** Names of the real disks other than {@code nodes}; what the kernel makes by itself, such as loop devices, is none. */
+    List<String> disksBeside(Set<Path> nodes) throws IOException {
         List<String> names = new ArrayList<>();
         for (Path entry : entries(sysfs.resolve("block"))) {
-            if (Files.exists(entry.resolve("device"))
-                    && !dev.resolve(entry.getFileName()).equals(disk.node())) {
+            if (Files.exists(entry.resolve("device")) && !nodes.contains(dev.resolve(entry.getFileName()))) {
                 names.add(entry.getFileName().toString());
             }
         }

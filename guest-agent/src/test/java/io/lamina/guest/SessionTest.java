@@ -195,7 +195,7 @@ class SessionTest {
         SystemDevices devices = new SystemDevices(directory.resolve("sys"), Path.of("/nonexistent"));
         MessageChannel<HostMessage, GuestMessage> channel =
                 new MessageChannel<>(new ByteArrayInputStream(sent.toByteArray()), answers, HostMessage.parser());
-        new Session(channel, devices, directory.resolve("guest")).run(1);
+        boolean _ = new Session(channel, devices, directory.resolve("guest"), Optional.empty()).run(1);
 
         MessageChannel<GuestMessage, HostMessage> reader = new MessageChannel<>(
                 new ByteArrayInputStream(answers.toByteArray()), new ByteArrayOutputStream(), GuestMessage.parser());

@@ -55,11 +55,28 @@ public final class DeviceMapper implements AutoCloseable {
      * @return its node in {@code /dev}, which devtmpfs makes
      */
     public Path createReadOnly(String name, List<Target> targets) throws SystemCallException {
+        return create(name, targets, DmIoctl.READ_ONLY);
+    }
+
+    /**
+     * As {@link #createReadOnly}, for a device that can be written and whose parameters may hold a key: the kernel keeps no
+     * copy of the call's argument, nor does this method.
+     */
+    public Path createSecret(String name, List<Target> targets) throws SystemCallException {
+        return create(name, targets, DmIoctl.SECURE_DATA);
+    }
+
+    private Path create(String name, List<Target> targets, int flags) throws SystemCallException {
         try (Arena arena = Arena.ofConfined()) {
             DmIoctl created = DmIoctl.of(arena, name, 0, 0);
             call(DM_DEV_CREATE, "DM_DEV_CREATE", name, created);
             try {
-                call(DM_TABLE_LOAD, "DM_TABLE_LOAD", name, DmIoctl.of(arena, name, DmIoctl.READ_ONLY, targets));
+                DmIoctl table = DmIoctl.of(arena, name, flags, targets);
+                try {
+                    call(DM_TABLE_LOAD, "DM_TABLE_LOAD", name, table);
+                } finally {
+                    table.bytes().fill((byte) 0);
+                }
                 // Without its flag, this call resumes the device, which puts the table into use.
                 call(DM_DEV_SUSPEND, "DM_DEV_SUSPEND", name, DmIoctl.of(arena, name, 0, 0));
             } catch (SystemCallException failure) {

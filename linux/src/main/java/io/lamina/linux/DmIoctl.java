@@ -26,6 +26,9 @@ final class DmIoctl {
     /** {@code DM_READONLY_FLAG}. */
     static final int READ_ONLY = 1;
 
+    /** {@code DM_SECURE_DATA_FLAG}: the kernel wipes its copy of the argument. */
+    static final int SECURE_DATA = 1 << 15;
+
     private static final int VERSION = 0;
     private static final int DATA_SIZE = 12;
     private static final int DATA_START = 16;

@@ -4,7 +4,6 @@ import io.lamina.agent.protocol.GuestMessage;
 import io.lamina.agent.protocol.HostMessage;
 import io.lamina.agent.protocol.MessageChannel;
 import io.lamina.linux.DeviceMapper;
-import io.lamina.linux.KernelModule;
 import io.lamina.linux.Mount;
 import io.lamina.linux.Pidfd;
 import io.lamina.linux.Spawn;
@@ -39,9 +38,13 @@ public final class AttackedGuest {
     public static final String PASSED = "passed";
 
     private static final int ENOENT = 2;
+    private static final long SCRATCH_BYTES = 16 << 20;
+    private static final int SECTOR_BYTES = 4096;
     private static final Path ATTACKS = Path.of("/attacks");
     private static final Path DISK = Path.of("/run/disk");
     private static final Path LOOP = Path.of("/dev/loop7");
+    private static final Path SCRATCH = Path.of("/run/scratch");
+    private static final Path SCRATCH_LOOP = Path.of("/dev/loop6");
 
     /** What a command says when it waits for the host to do its next trick. */
     private static final byte[] NOW = "NOW".getBytes(StandardCharsets.US_ASCII);
@@ -50,8 +53,8 @@ public final class AttackedGuest {
 
     /** In the machine: each directory of {@code /attacks/scenarios}, then each line of {@code /attacks/mutants}. */
     public static void main(String[] arguments) throws Exception {
-        for (String module : Files.readAllLines(Path.of("/lamina/modules.load"))) {
-            KernelModule.load(Path.of("/lamina/modules").resolve(module));
+        for (String group : List.of(Modules.START, Modules.LOOP)) {
+            Modules.load(group);
         }
         System.out.println("\nOUTCOME command-line "
                 + Files.readString(Path.of("/proc/cmdline")).strip());
@@ -72,19 +75,41 @@ public final class AttackedGuest {
     private static String onDisk(Path scenario, String mutation) throws Exception {
         Files.copy(ATTACKS.resolve("device"), DISK, StandardCopyOption.REPLACE_EXISTING);
         patch(scenario.resolve("patch"));
-        busybox("losetup", LOOP.toString(), DISK.toString());
         try {
-            Path block = Files.createDirectories(Path.of("/run/sys/block/loop7/queue"));
-            Files.writeString(block.resolveSibling("serial"), Session.IMAGE_SERIAL);
-            for (String attribute : List.of("size", "queue/logical_block_size")) {
-                Files.copy(
-                        Path.of("/sys/block/loop7").resolve(attribute),
-                        Path.of("/run/sys/block/loop7").resolve(attribute),
-                        StandardCopyOption.REPLACE_EXISTING);
+            show(DISK, LOOP, Session.IMAGE_SERIAL);
+            if (Files.exists(scenario.resolve("scratch"))) {
+                scratch(Files.readAllBytes(scenario.resolve("scratch")));
+                show(SCRATCH, SCRATCH_LOOP, ScratchDisk.SERIAL);
             }
             return run(scenario, Path.of("/run/sys"), Path.of("/dev"), mutation);
         } finally {
             cleanUp();
+        }
+    }
+
+    /** A file as a disk of the host's. */
+    private static void show(Path file, Path loop, String serial) throws IOException, InterruptedException {
+        busybox("losetup", loop.toString(), file.toString());
+        Path name = Path.of("block").resolve(loop.getFileName());
+        Path shown = Path.of("/run/sys").resolve(name);
+        Files.createDirectories(shown.resolve("queue"));
+        Files.writeString(shown.resolve("serial"), serial);
+        for (String attribute : List.of("size", "queue/logical_block_size")) {
+            Files.copy(
+                    Path.of("/sys").resolve(name).resolve(attribute),
+                    shown.resolve(attribute),
+                    StandardCopyOption.REPLACE_EXISTING);
+        }
+    }
+
+    /** A scratch disk filled with the same bytes over and over, or with zeroes. */
+    private static void scratch(byte[] filling) throws IOException {
+        Files.deleteIfExists(SCRATCH);
+        try (FileChannel disk = FileChannel.open(SCRATCH, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+            for (long at = 0; filling.length > 0 && at < SCRATCH_BYTES; at += filling.length) {
+                disk.write(ByteBuffer.wrap(filling), at);
+            }
+            disk.write(ByteBuffer.allocate(1), SCRATCH_BYTES - 1);
         }
     }
 
@@ -131,7 +156,14 @@ public final class AttackedGuest {
         try {
             MessageChannel<HostMessage, GuestMessage> channel = new MessageChannel<>(
                     new ByteArrayInputStream(Files.readAllBytes(scenario.resolve("host"))), host, HostMessage.parser());
-            new Session(channel, new SystemDevices(sysfs, dev), scenario.resolve("initdata")).run(1);
+            Path target = Path.of("/run/lamina/handed-over");
+            Optional<Path> handOver =
+                    Files.exists(scenario.resolve("hand-over")) ? Optional.of(target) : Optional.empty();
+            Session session =
+                    new Session(channel, new SystemDevices(sysfs, dev), scenario.resolve("initdata"), handOver);
+            if (session.run(1)) {
+                end = "handed over " + look(target);
+            }
         } catch (SystemCallException failure) {
             // Where there are neither device-mapper nor disk, these calls say that the checks before them are done.
             boolean passed = failure.errno() == ENOENT
@@ -142,6 +174,20 @@ public final class AttackedGuest {
             end = "ended " + failure.getMessage();
         }
         return outcome(said.toByteArray(), end).replace('\n', ' ');
+    }
+
+    /** What the next owner of a root finds there. */
+    private static String look(Path root) throws IOException {
+        String found = Files.readString(root.resolve("data/secret")).strip();
+        try (Stream<Path> proc = Files.list(root.resolve("proc"))) {
+            found += ", " + proc.count() + " in /proc";
+        }
+        try {
+            Files.writeString(root.resolve("data/new"), "x");
+            return found + ", writable";
+        } catch (IOException readOnly) {
+            return found + ", read-only";
+        }
     }
 
     private static String outcome(byte[] said, String end) throws IOException {
@@ -195,6 +241,34 @@ public final class AttackedGuest {
             patch(scenario.resolve("strike"));
             Files.writeString(Path.of("/proc/sys/vm/drop_caches"), "3");
         }
+        if (Files.exists(scenario.resolve("scratch-strike"))) {
+            strikeScratch(Files.readString(scenario.resolve("scratch-strike")));
+            Files.writeString(Path.of("/proc/sys/vm/drop_caches"), "3");
+        }
+    }
+
+    /**
+     * Changes the middle of the scratch disk, where the command's file is: a byte of each sector ({@code flip}), the sectors'
+     * order ({@code move}), or all of them for those of another disk ({@code swap}).
+     */
+    private static void strikeScratch(String how) throws IOException {
+        try (FileChannel disk = FileChannel.open(SCRATCH, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+            ByteBuffer sector = ByteBuffer.allocate(SECTOR_BYTES);
+            ByteBuffer next = ByteBuffer.allocate(SECTOR_BYTES);
+            for (long at = SCRATCH_BYTES / 2; at < SCRATCH_BYTES * 5 / 8; at += 2 * SECTOR_BYTES) {
+                disk.read(sector.clear(), at);
+                disk.read(next.clear(), at + SECTOR_BYTES);
+                switch (how) {
+                    case "flip" -> disk.write(ByteBuffer.wrap(new byte[] {(byte) ~sector.get(100)}), at + 100);
+                    case "move" -> {
+                        disk.write(next.flip(), at);
+                        disk.write(sector.flip(), at + SECTOR_BYTES);
+                    }
+                    case "swap" -> disk.write(ByteBuffer.allocate(2 * SECTOR_BYTES), at);
+                    default -> throw new IllegalArgumentException(how);
+                }
+            }
+        }
     }
 
     private static void cleanUp() throws Exception {
@@ -205,7 +279,7 @@ public final class AttackedGuest {
                 Mount.unmount(target, 0);
             }
         }
-        for (String name : List.of("lamina-image", "lamina-tars")) {
+        for (String name : List.of("lamina-image", "lamina-tars", "lamina-scratch", "lamina-scratch-tags")) {
             try (DeviceMapper mapper = DeviceMapper.open()) {
                 mapper.remove(name);
             } catch (SystemCallException none) {
@@ -216,6 +290,10 @@ public final class AttackedGuest {
         busybox("sh", "-c", "/bin/busybox dmesg -c >/dev/null");
         busybox("rm", "-rf", ContainerRoot.BASE.toString());
         busybox("losetup", "-d", LOOP.toString());
+        if (Files.exists(Path.of("/run/sys/block/loop6"))) {
+            busybox("losetup", "-d", SCRATCH_LOOP.toString());
+            busybox("rm", "-rf", "/run/sys/block/loop6");
+        }
     }
 
     private static void busybox(String... words) throws IOException, InterruptedException {

@@ -2,6 +2,7 @@ package io.lamina.host.attach;
 
 import io.lamina.host.flatten.MemoryFiles;
 import io.lamina.images.device.Extent;
+import io.lamina.images.device.FlattenedDevice;
 import io.lamina.linux.DataFile;
 import io.lamina.linux.OwnedFd;
 import io.lamina.linux.Pidfd;
@@ -138,6 +139,14 @@ public final class DataPlaneProcess implements AutoCloseable {
         long sizeBytes = extents.getLast().endByte();
         DeviceDescription description = new DeviceDescription(sizeBytes, blockSizeBytes, true, SERIAL);
         return new DeviceSpec(description, queues, allowUnsealedMemory, runs);
+    }
+
+    /** As {@link #describe(List, int, int, boolean)}, of a flattened device, checked while it is read as {@code check} says. */
+    public DeviceSpec describe(FlattenedDevice device, ReadCheck check, int queues, boolean allowUnsealedMemory)
+            throws IOException {
+        return check.of(
+                device,
+                describe(device.extents(), device.geometry().dataBlockSizeBytes(), queues, allowUnsealedMemory));
     }
 
     /** Hands one file over that is the whole device; where a read-only one ends early, zeroes follow. */

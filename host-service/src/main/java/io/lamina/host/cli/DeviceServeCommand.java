@@ -2,6 +2,7 @@ package io.lamina.host.cli;
 
 import io.lamina.host.attach.DataPlaneProcess;
 import io.lamina.host.attach.InheritedSocket;
+import io.lamina.host.attach.ReadCheck;
 import io.lamina.host.attach.ScratchFile;
 import io.lamina.host.attach.SocketPath;
 import io.lamina.linux.DataFile;
@@ -113,6 +114,17 @@ final class DeviceServeCommand implements Callable<Integer> {
             })
     private boolean allowUnsealedMemory;
 
+    @Option(
+            names = "--verify-on-read",
+            paramLabel = "WHEN",
+            defaultValue = "off",
+            description = {
+                "Check the blocks of an image or of layers before a machine gets them: off (default), once, until a block was "
+                        + "found right, or always. Reading a wrong block is then an I/O error for the machine, and is told "
+                        + "on standard error."
+            })
+    private ReadCheck verifyOnRead = ReadCheck.OFF;
+
     @Option(names = "--verbose", description = "Tell each step on standard error.")
     private boolean verbose;
 
@@ -129,8 +141,7 @@ final class DeviceServeCommand implements Callable<Integer> {
                     what.sources,
                     verbose,
                     _ -> {},
-                    device -> serve(plane -> plane.describe(
-                            device.extents(), device.geometry().dataBlockSizeBytes(), queues, allowUnsealedMemory)));
+                    device -> serve(plane -> plane.describe(device, verifyOnRead, queues, allowUnsealedMemory)));
         }
         return 0;
     }
@@ -144,6 +155,9 @@ final class DeviceServeCommand implements Callable<Integer> {
         }
         if (sizeBytes != null && (sizeBytes <= 0 || sizeBytes % VirtioBlk.SECTOR_BYTES != 0)) {
             throw wrong("--size " + sizeBytes + ": a multiple of " + VirtioBlk.SECTOR_BYTES + " above 0 is needed");
+        }
+        if (verifyOnRead != ReadCheck.OFF && what.sources.isEmpty()) {
+            throw wrong("--verify-on-read needs an image or layers: what is served as it is has no hash tree");
         }
         if (socket != null && fd != null) {
             throw wrong("--socket and --fd: one of them");
@@ -244,6 +258,11 @@ final class DeviceServeCommand implements Callable<Integer> {
 
         @Override
         public void ended(int deviceId, String why) {}
+
+        @Override
+        public void wrongBlock(int deviceId, long startBytes, long count) {
+            System.err.println("lamina: " + ReadCheck.told(startBytes, count));
+        }
 
         @Override
         public void lost() {

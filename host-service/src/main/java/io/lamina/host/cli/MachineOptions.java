@@ -1,5 +1,6 @@
 package io.lamina.host.cli;
 
+import io.lamina.host.attach.ReadCheck;
 import io.lamina.host.run.RunOptions;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Model.CommandSpec;
@@ -8,7 +9,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.TypeConversionException;
 
-/** The size of a virtual machine, as every command that starts one takes it. */
+/** A virtual machine and its disk, as every command that starts one takes it. */
 final class MachineOptions {
     private static final int MIN_MEMORY_MIB = 256;
 
@@ -30,7 +31,27 @@ final class MachineOptions {
             description = "Virtual processors, 1 to 64 (default ${DEFAULT-VALUE}).")
     private int cpus;
 
-    RunOptions.Machine size() {
+    @Option(
+            names = "--verify-on-read",
+            paramLabel = "WHEN",
+            defaultValue = "off",
+            description = {
+                "Check blocks on this host too, before the machine gets them: off (default), once, until a block was found "
+                        + "right, or always."
+            })
+    private ReadCheck verifyOnRead = ReadCheck.OFF;
+
+    @Option(
+            names = "--scratch",
+            paramLabel = "SIZE",
+            converter = Mebibytes.class,
+            description = {
+                "Give the machine a disk of this size for its writable layer, such as 10G, which the guest encrypts with a key "
+                        + "of its own; it is gone with the machine. Without it that layer is in guest memory."
+            })
+    private int scratchMiB;
+
+    RunOptions.Machine machine() {
         if (memoryMiB < MIN_MEMORY_MIB) {
             throw new ParameterException(
                     command.commandLine(),
@@ -39,7 +60,7 @@ final class MachineOptions {
         if (cpus < 1 || cpus > 64) {
             throw new ParameterException(command.commandLine(), "--cpus is 1 to 64, not " + cpus);
         }
-        return new RunOptions.Machine(memoryMiB, cpus);
+        return new RunOptions.Machine(memoryMiB, cpus, verifyOnRead, (long) scratchMiB << 20);
     }
 
     private static final class Mebibytes implements ITypeConverter<Integer> {

@@ -39,7 +39,7 @@ final class QuickstartCommand implements Callable<Integer> {
                 "oci:" + layout + ":latest",
                 List.of(),
                 Integrity.INTEGRITY_ROOT,
-                machine.size(),
+                machine.machine(),
                 TrustOptions.DEVELOPMENT,
                 RunOptions.Diagnosis.NONE);
         int status = new ImageRun(installation, steps).run(options);

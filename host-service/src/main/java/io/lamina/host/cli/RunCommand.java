@@ -132,7 +132,7 @@ final class RunCommand implements Callable<Integer> {
                 image,
                 command,
                 integrity.integrity,
-                machine.size(),
+                machine.machine(),
                 trustOptions(),
                 new RunOptions.Diagnosis(
                         tamperOffsetBytes == null ? OptionalLong.empty() : OptionalLong.of(tamperOffsetBytes),

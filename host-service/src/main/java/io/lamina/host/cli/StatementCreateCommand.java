@@ -86,7 +86,10 @@ final class StatementCreateCommand implements Callable<Integer> {
             names = "--upper",
             paramLabel = "LAYER",
             defaultValue = "memory",
-            description = "The writable layer that a guest may lay over it: memory or none (default ${DEFAULT-VALUE}).")
+            description = {
+                "The writable layer that a guest may lay over it: memory, scratch (memory, or a disk that the guest encrypts "
+                        + "with a key of its own), or none (default ${DEFAULT-VALUE})."
+            })
     private UpperLayer upper = UpperLayer.MEMORY;
 
     @Option(names = "--key", paramLabel = "KEY.pem", split = ",", description = "Sign it with these private keys.")

@@ -85,7 +85,7 @@ final class StatementPolicyCommand implements Callable<Integer> {
             paramLabel = "WHAT",
             split = ",",
             description =
-                    "Allowed beyond the profile: command, exec, copy, commit, devices, console-input, integrity-off.")
+                    "Allowed beyond the profile: command, exec, copy, commit, devices, scratch, console-input, integrity-off.")
     private List<String> allow = List.of();
 
     @Option(

@@ -5,10 +5,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 
@@ -23,7 +25,9 @@ final class KernelModules {
 
     private final Map<String, Path> files;
     private final Path scratch;
-    private final SequencedMap<String, Path> ordered = new LinkedHashMap<>();
+
+    /** Those that some call of {@link #find} has answered already. */
+    private final Set<String> found = new HashSet<>();
 
     private KernelModules(Map<String, Path> files, Path scratch) {
         this.files = files;
@@ -31,15 +35,12 @@ final class KernelModules {
     }
 
     /**
-     * Finds modules.
+     * Lists modules.
      *
      * @param directory of one kernel's modules, {@code lib/modules/RELEASE}
-     * @param names modules in the order in which they are wanted; one that is not there is built into the kernel
      * @param scratch where uncompressed modules go
-     * @return each module's name and file, what is needed first
      */
-    static SequencedMap<String, Path> find(Path directory, List<String> names, Path scratch)
-            throws IOException, InterruptedException {
+    static KernelModules of(Path directory, Path scratch) throws IOException {
         Map<String, Path> files = new TreeMap<>();
         try (Stream<Path> walk = Files.walk(directory)) {
             walk.forEach(file -> {
@@ -51,16 +52,27 @@ final class KernelModules {
                 }
             });
         }
-        KernelModules modules = new KernelModules(files, scratch);
-        for (String name : names) {
-            modules.add(canonical(name), new ArrayList<>());
-        }
-        return modules.ordered;
+        return new KernelModules(files, scratch);
     }
 
-    private void add(String name, List<String> path) throws IOException, InterruptedException {
+    /**
+     * Finds modules.
+     *
+     * @param names modules in the order in which they are wanted; one that is not there is built into the kernel
+     * @return each module's name and file, what is needed first, without those that were found earlier
+     */
+    SequencedMap<String, Path> find(List<String> names) throws IOException, InterruptedException {
+        SequencedMap<String, Path> ordered = new LinkedHashMap<>();
+        for (String name : names) {
+            add(canonical(name), new ArrayList<>(), ordered);
+        }
+        return ordered;
+    }
+
+    private void add(String name, List<String> path, SequencedMap<String, Path> ordered)
+            throws IOException, InterruptedException {
         Path file = files.get(name);
-        if (file == null || ordered.containsKey(name)) {
+        if (file == null || found.contains(name)) {
             return;
         }
         if (path.contains(name)) {
@@ -69,9 +81,10 @@ final class KernelModules {
         path.add(name);
         Path plain = uncompressed(name, file);
         for (String needed : depends(Files.readAllBytes(plain))) {
-            add(canonical(needed), path);
+            add(canonical(needed), path, ordered);
         }
         path.removeLast();
+        found.add(name);
         ordered.put(name, plain);
     }
 

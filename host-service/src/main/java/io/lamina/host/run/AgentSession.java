@@ -1,6 +1,7 @@
 package io.lamina.host.run;
 
 import com.google.protobuf.ByteString;
+import io.lamina.agent.protocol.Evidence;
 import io.lamina.agent.protocol.Exited;
 import io.lamina.agent.protocol.GuestHello;
 import io.lamina.agent.protocol.GuestMessage;
@@ -81,7 +82,7 @@ final class AgentSession implements AutoCloseable {
         void progress(Progress progress);
 
         /** The machine's TPM has said this, for a verifier to judge. */
-        void evidence(byte[] json) throws IOException;
+        void evidence(Evidence shown) throws IOException;
     }
 
     /** Passes on what the guest says until it ends the run. */
@@ -109,9 +110,8 @@ final class AgentSession implements AutoCloseable {
                             printable(exited.getFailure()),
                             List.copyOf(exited.getCorruptedBlocksList()));
                 }
-                case EVIDENCE ->
-                    listener.evidence(message.getEvidence().getJson().toByteArray());
-                case HELLO, MESSAGE_NOT_SET ->
+                case EVIDENCE -> listener.evidence(message.getEvidence());
+                case HELLO, HANDED_OVER, MESSAGE_NOT_SET ->
                     throw new IOException("the agent sent " + message.getMessageCase() + " in the middle of a run");
             }
         }

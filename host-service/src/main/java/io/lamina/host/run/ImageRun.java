@@ -1,11 +1,13 @@
 package io.lamina.host.run;
 
 import com.google.protobuf.ByteString;
+import io.lamina.agent.protocol.Evidence;
 import io.lamina.agent.protocol.GuestHello;
 import io.lamina.agent.protocol.Integrity;
 import io.lamina.agent.protocol.Progress;
 import io.lamina.agent.protocol.Start;
 import io.lamina.host.attach.DataPlaneProcess;
+import io.lamina.host.attach.ReadCheck;
 import io.lamina.host.flatten.FlattenedImage;
 import io.lamina.host.flatten.ImagePreparation;
 import io.lamina.host.flatten.MemoryFiles;
@@ -15,22 +17,26 @@ import io.lamina.host.guestimage.GuestImages;
 import io.lamina.host.guestimage.Initdata;
 import io.lamina.host.guestimage.UnifiedKernel;
 import io.lamina.host.store.BlobStore;
-import io.lamina.images.device.Extent;
 import io.lamina.images.device.FlattenedDevice;
 import io.lamina.images.layer.IndexedLayer;
 import io.lamina.images.oci.Digest;
 import io.lamina.images.oci.ImageReference;
 import io.lamina.images.oci.StoredImage;
 import io.lamina.images.statement.GuestPolicy;
+import io.lamina.linux.DataFile;
+import io.lamina.linux.Memfd;
 import io.lamina.linux.OwnedFd;
 import io.lamina.linux.UnixSocket;
 import io.lamina.shim.qemu.QemuMachine;
 import io.lamina.shim.qemu.QemuMachine.Accelerator;
+import io.lamina.vhostuser.block.DeviceDescription;
 import io.lamina.vhostuser.server.DataPlaneClient;
+import io.lamina.vhostuser.server.DeviceSpec;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -47,10 +53,13 @@ public final class ImageRun {
     private static final int STATUS_CANNOT_RUN = 126;
     private static final int STATUS_NOT_FOUND = 127;
 
+    private static final int SCRATCH_BLOCK_BYTES = 4096;
+
     private static final Path QEMU = Path.of("/usr/bin/qemu-system-x86_64");
     private static final int IMAGE_FD = 10;
     private static final int AGENT_FD = 11;
     private static final int BOOT_FD = 12;
+    private static final int SCRATCH_FD = 13;
 
     private final Installation installation;
     private final Steps steps;
@@ -83,7 +92,7 @@ public final class ImageRun {
         try (FlattenedImage flattened = new ImagePreparation(store, steps).flatten(image)) {
             byte[] envelope = steps.step(
                     "statement",
-                    () -> trust.envelope(flattened, image, options.image()),
+                    () -> trust.envelope(flattened, image, options),
                     made -> made.length + " bytes, " + trust.origin());
             FlattenedDevice device =
                     tampered(flattened.device(), options.diagnosis().tamperOffsetBytes());
@@ -92,7 +101,8 @@ public final class ImageRun {
                     .setStatementEnvelope(ByteString.copyFrom(envelope))
                     .build();
             Boot boot = boot(guest, policy(trust, options), options);
-            return serve(new Served(device.extents(), device.geometry().dataBlockSizeBytes()), request, boot, kept);
+            ReadCheck check = options.machine().verifyOnRead();
+            return serve(plane -> plane.describe(device, check, 1, false), request, boot, kept);
         }
     }
 
@@ -100,8 +110,10 @@ public final class ImageRun {
     private int runFromTars(StoredImage image, ShownTrust trust, RunOptions options, GuestImage guest, KeptParts kept)
             throws IOException, InterruptedException {
         if (options.diagnosis().tamperOffsetBytes().isPresent()
-                || options.trust().statement().isPresent()) {
-            throw new IOException("--integrity=diffid has no statement, and nothing that --tamper knows");
+                || options.trust().statement().isPresent()
+                || options.machine().verifyOnRead() != ReadCheck.OFF) {
+            throw new IOException(
+                    "--integrity=diffid has no statement, and nothing that --tamper and --verify-on-read know");
         }
         if (image.manifestBytes().length == 0) {
             throw new IOException(
@@ -116,7 +128,11 @@ public final class ImageRun {
                     .addAllTarLengths(disk.tarLengthsBytes())
                     .build();
             Boot boot = boot(guest, trust.manifestPolicy(image), options);
-            return serve(new Served(disk.extents(), IndexedLayer.BLOCK_SIZE_BYTES), request, boot, kept);
+            return serve(
+                    plane -> plane.describe(disk.extents(), IndexedLayer.BLOCK_SIZE_BYTES, 1, false),
+                    request,
+                    boot,
+                    kept);
         }
     }
 
@@ -134,8 +150,11 @@ public final class ImageRun {
         return new Boot(guest, options.machine(), booted, evidence);
     }
 
-    /** The bytes of the machine's disk. */
-    private record Served(List<Extent> extents, int blockSizeBytes) {}
+    /** Tells the data plane what the machine's disk is. */
+    @FunctionalInterface
+    private interface Served {
+        DeviceSpec by(DataPlaneProcess plane) throws IOException;
+    }
 
     /** What the machine boots: the guest's kernel with this run's initramfs, or both in one. */
     private record Boot(GuestImage guest, RunOptions.Machine size, OwnedFd file, Optional<EvidenceOptions> evidence)
@@ -159,7 +178,7 @@ public final class ImageRun {
                 accelerator,
                 new QemuMachine.Size(boot.size.memoryMiB(), boot.size.cpus()),
                 boot.kernel(),
-                IMAGE_FD,
+                boot.size.scratchBytes() > 0 ? List.of(IMAGE_FD, SCRATCH_FD) : List.of(IMAGE_FD),
                 AGENT_FD,
                 boot.evidence.map(asked -> new QemuMachine.Measured(
                         asked.firmware().toString(), asked.tpm().toString())));
@@ -168,20 +187,39 @@ public final class ImageRun {
         try (boot;
                 AgentSession session = new AgentSession(agent.first());
                 DataPlaneProcess dataPlane = DataPlaneProcess.start(new DataPlaneTrouble(steps))) {
+            DeviceSpec spec = disk.by(dataPlane);
             OwnedFd image = steps.step(
                     "data plane",
-                    () -> dataPlane.serve(dataPlane.describe(disk.extents, disk.blockSizeBytes, 1, false)),
+                    () -> dataPlane.serve(spec),
                     socket -> "process " + dataPlane.pid() + " serves "
-                            + (disk.extents.getLast().endByte() >> 20) + " MiB in " + disk.extents.size() + " extents");
+                            + (spec.description().sizeBytes() >> 20) + " MiB in "
+                            + spec.runs().size() + " extents");
+            Map<Integer, OwnedFd> descriptors = new HashMap<>();
+            descriptors.putAll(Map.of(IMAGE_FD, image, AGENT_FD, agent.second(), BOOT_FD, boot.file.duplicate()));
+            if (boot.size.scratchBytes() > 0) {
+                descriptors.put(SCRATCH_FD, serveScratch(dataPlane, boot.size.scratchBytes()));
+            }
             long startedNanos = System.nanoTime();
-            try (VirtualMachine running = VirtualMachine.start(
-                    QEMU, machine, Map.of(IMAGE_FD, image, AGENT_FD, agent.second(), BOOT_FD, boot.file.duplicate()))) {
+            try (VirtualMachine running = VirtualMachine.start(QEMU, machine, descriptors)) {
                 try {
                     return follow(session, request, boot.evidence, new Started(accelerator, startedNanos), running);
                 } finally {
                     kept.console(running.consoleTail());
                 }
             }
+        }
+    }
+
+    /** A disk without a name, which is gone with the machine. */
+    private OwnedFd serveScratch(DataPlaneProcess dataPlane, long sizeBytes) throws IOException {
+        Path file = Files.createTempFile(installation.home(), "scratch-", "");
+        try (OwnedFd open = DataFile.openForWriting(file)) {
+            Files.delete(file);
+            Memfd.resize(open, sizeBytes);
+            DeviceDescription disk = new DeviceDescription(sizeBytes, SCRATCH_BLOCK_BYTES, false, "lamina-scratch");
+            return dataPlane.serve(dataPlane.describe(open, disk, 1, false));
+        } finally {
+            Files.deleteIfExists(file);
         }
     }
 
@@ -287,9 +325,20 @@ public final class ImageRun {
         }
 
         @Override
-        public void evidence(byte[] json) throws IOException {
-            if (asked.isPresent()) {
-                Files.write(asked.get().evidence(), json);
+        public void evidence(Evidence shown) throws IOException {
+            if (asked.isEmpty()) {
+                return;
+            }
+            Path file = asked.get().evidence();
+            if (!shown.getJson().isEmpty()) {
+                Files.write(file, shown.getJson().toByteArray());
+            }
+            if (!shown.getTsmReport().isEmpty()) {
+                Files.write(
+                        file.resolveSibling(file.getFileName() + ".tsm"),
+                        shown.getTsmReport().toByteArray());
+                steps.say("the guest's report by " + AgentSession.printable(shown.getTsmProvider()) + " is in " + file
+                        + ".tsm");
             }
         }
     }
@@ -304,6 +353,11 @@ public final class ImageRun {
         @Override
         public void ended(int deviceId, String why) {
             // Expected: QEMU at its end. Where it is not, the agent's stream tells.
+        }
+
+        @Override
+        public void wrongBlock(int deviceId, long startBytes, long count) {
+            steps.say(ReadCheck.told(startBytes, count));
         }
 
         @Override

@@ -1,6 +1,7 @@
 package io.lamina.host.run;
 
 import io.lamina.agent.protocol.Integrity;
+import io.lamina.host.attach.ReadCheck;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -12,7 +13,7 @@ import java.util.OptionalLong;
  * @param image {@code oci:DIR[:TAG]}, {@code oci-archive:FILE} or {@code docker-archive:FILE}
  * @param command replaces the image's own when not empty
  * @param integrity when the guest checks the device
- * @param machine memory and processors
+ * @param machine memory, processors, and how its disk is served
  * @param trust which statement is shown to the guest, and whom it trusts
  * @param diagnosis what is done for a look at the run
  */
@@ -24,12 +25,14 @@ public record RunOptions(
         TrustOptions trust,
         Diagnosis diagnosis) {
     /**
-     * The size of a machine.
+     * A machine.
      *
      * @param memoryMiB guest memory
      * @param cpus virtual processors
+     * @param verifyOnRead whether this host checks what its disk reads
+     * @param scratchBytes size of a disk for the writable layer, a multiple of 4096; 0: that is in memory
      */
-    public record Machine(int memoryMiB, int cpus) {}
+    public record Machine(int memoryMiB, int cpus, ReadCheck verifyOnRead, long scratchBytes) {}
 
     /**
      * For a look at a run.

@@ -9,6 +9,8 @@ import io.lamina.images.statement.StatementSigner;
 import io.lamina.images.statement.StatementVerifier;
 import io.lamina.images.statement.TrustPolicy;
 import io.lamina.images.statement.TrustedKeys;
+import io.lamina.images.statement.UpperLayer;
+import io.lamina.images.statement.Validity;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -51,7 +53,7 @@ record ShownTrust(Optional<SigningKeys> signer, GuestPolicy policy, TrustOptions
     }
 
     /** The envelope to show: the user's, or one that is signed now. The guest verifies it, whoever made it. */
-    byte[] envelope(FlattenedImage flattened, StoredImage image, String reference) throws IOException {
+    byte[] envelope(FlattenedImage flattened, StoredImage image, RunOptions run) throws IOException {
         if (options.statement().isPresent()) {
             Path file = options.statement().get();
             if (Files.size(file) > StatementVerifier.MAX_ENVELOPE_BYTES) {
@@ -60,7 +62,9 @@ record ShownTrust(Optional<SigningKeys> signer, GuestPolicy policy, TrustOptions
             }
             return Files.readAllBytes(file);
         }
-        ImageStatement statement = flattened.statement(ImageStatement.Terms.of(reference), image);
+        UpperLayer upperLayer = run.machine().scratchBytes() > 0 ? UpperLayer.SCRATCH : UpperLayer.MEMORY;
+        ImageStatement statement =
+                flattened.statement(new ImageStatement.Terms(run.image(), 0, upperLayer, Validity.ALWAYS), image);
         return StatementSigner.sign(statement, List.of(signer.orElseThrow().key()));
     }
 

@@ -113,8 +113,8 @@ class AgentSessionTest {
                     public void progress(Progress progress) {}
 
                     @Override
-                    public void evidence(byte[] json) {
-                        evidence = new String(json, StandardCharsets.UTF_8);
+                    public void evidence(Evidence shown) {
+                        evidence = new String(shown.getJson().toByteArray(), StandardCharsets.UTF_8);
                     }
                 });
     }

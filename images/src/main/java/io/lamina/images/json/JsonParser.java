@@ -35,7 +35,6 @@ public final class JsonParser {
     private static final int MAX_NUMBER_CHARACTERS = 64;
 
     private static final JsonFactory FACTORY = new JsonFactoryBuilder()
-            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
             .disable(StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION)
             // Names come from outside: no table keeps them.
             .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
@@ -43,7 +42,8 @@ public final class JsonParser {
                     .maxDocumentLength(MAX_TEXT_BYTES)
                     .maxStringLength(MAX_TEXT_BYTES)
                     .maxNameLength(MAX_TEXT_BYTES)
-                    .maxNestingDepth(MAX_DEPTH)
+                    // Counted here, as are names: a check of ours can be switched off to see what it is for.
+                    .maxNestingDepth(MAX_TEXT_BYTES)
                     .maxNumberLength(MAX_NUMBER_CHARACTERS)
                     .build())
             .build();
@@ -52,6 +52,7 @@ public final class JsonParser {
     private final String text;
     private final com.fasterxml.jackson.core.JsonParser tokens;
     private int values;
+    private int depth;
 
     private JsonParser(String what, String text, com.fasterxml.jackson.core.JsonParser tokens) {
         this.what = what;
@@ -106,8 +107,13 @@ public final class JsonParser {
             throw broken("more than " + MAX_VALUES + " values");
         }
         return switch (token) {
-            case START_OBJECT -> object();
-            case START_ARRAY -> array();
+            case START_OBJECT, START_ARRAY -> {
+                depth++;
+                checkDepth();
+                Object inner = token == JsonToken.START_OBJECT ? object() : array();
+                depth--;
+                yield inner;
+            }
             case VALUE_STRING -> checked(tokens.getText());
             case VALUE_NUMBER_INT -> integer();
             case VALUE_NUMBER_FLOAT -> tokens.getDoubleValue();
@@ -123,9 +129,22 @@ public final class JsonParser {
         Map<String, @Nullable Object> members = new LinkedHashMap<>();
         while (next() != JsonToken.END_OBJECT) {
             String name = checked(tokens.currentName());
+            checkNew(name, members);
             members.put(name, value(next()));
         }
         return members;
+    }
+
+    private void checkNew(String name, Map<String, @Nullable Object> members) throws CorruptImageException {
+        if (members.containsKey(name)) {
+            throw broken("Duplicate name " + JsonValue.printable(name));
+        }
+    }
+
+    private void checkDepth() throws CorruptImageException {
+        if (depth > MAX_DEPTH) {
+            throw broken("a depth of more than " + MAX_DEPTH);
+        }
     }
 
     private List<@Nullable Object> array() throws IOException {

@@ -51,8 +51,10 @@ public record GuestPolicy(
         COPY,
         /** The container's changes as a new layer. */
         COMMIT,
-        /** Block devices beside the image's. */
+        /** Block devices beside the image's and that of {@link #SCRATCH}. */
         DEVICES,
+        /** A disk for the writable layer, which the guest encrypts with a key of its own; the statement must allow it too. */
+        SCRATCH,
         /** Input for the command. */
         CONSOLE_INPUT,
         /** An image mounted without dm-verity; no profile allows it. */

@@ -5,7 +5,9 @@ public enum UpperLayer {
     /** None: the root stays read-only. */
     NONE("none"),
     /** One in the guest's own memory. */
-    MEMORY("memory");
+    MEMORY("memory"),
+    /** As {@link #MEMORY}; or, where the guest has a disk for it, one there that the guest makes and encrypts itself. */
+    SCRATCH("scratch");
 
     private final String text;
 

@@ -15,12 +15,17 @@ import java.util.Optional;
  * @param accelerator what runs the guest's code
  * @param size memory and processors
  * @param kernel what is booted
- * @param imageFd a connected vhost-user socket
+ * @param diskFds connected vhost-user sockets: the image's, then others'
  * @param agentFd a connected stream socket
  * @param measured firmware and TPM; empty: the kernel is started directly and nothing measures it
  */
 public record QemuMachine(
-        Accelerator accelerator, Size size, Kernel kernel, int imageFd, int agentFd, Optional<Measured> measured) {
+        Accelerator accelerator,
+        Size size,
+        Kernel kernel,
+        List<Integer> diskFds,
+        int agentFd,
+        Optional<Measured> measured) {
     /**
      * What measures a boot. The kernel is then a unified one, which has its initramfs and arguments within.
      *
@@ -29,9 +34,14 @@ public record QemuMachine(
      */
     public record Measured(String firmware, String tpmSocket) {}
 
-    /** A machine that measures nothing. */
+    /** Keeps a copy. */
+    public QemuMachine {
+        diskFds = List.copyOf(diskFds);
+    }
+
+    /** A machine that measures nothing, with one disk. */
     public QemuMachine(Accelerator accelerator, Size size, Kernel kernel, int imageFd, int agentFd) {
-        this(accelerator, size, kernel, imageFd, agentFd, Optional.empty());
+        this(accelerator, size, kernel, List.of(imageFd), agentFd, Optional.empty());
     }
 
     /**
@@ -86,8 +96,11 @@ public record QemuMachine(
             add(line, "-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm0");
         }
         add(line, "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console");
-        add(line, "-chardev", "socket,id=image,fd=" + imageFd);
-        add(line, "-device", "vhost-user-blk-pci,chardev=image,num-queues=1,queue-size=128");
+        for (int disk = 0; disk < diskFds.size(); disk++) {
+            String name = disk == 0 ? "image" : "disk" + disk;
+            add(line, "-chardev", "socket,id=" + name + ",fd=" + diskFds.get(disk));
+            add(line, "-device", "vhost-user-blk-pci,chardev=" + name + ",num-queues=1,queue-size=128");
+        }
         add(line, "-chardev", "socket,id=agent,fd=" + agentFd, "-device", "virtio-serial-pci");
         add(line, "-device", "virtserialport,chardev=agent,name=" + AGENT_PORT);
         add(line, "-device", "virtio-rng-pci");

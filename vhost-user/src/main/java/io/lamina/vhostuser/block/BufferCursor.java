@@ -16,6 +16,20 @@ public final class BufferCursor {
         this.chain = chain;
     }
 
+    /** A cursor over memory of our own. */
+    static BufferCursor over(MemorySegment memory) {
+        DescriptorChain whole = new DescriptorChain();
+        var _ = whole.add(memory, 0, memory.byteSize());
+        return new BufferCursor(whole);
+    }
+
+    /** Goes to the first byte, whatever it is for, and ends after {@code lengthBytes}. */
+    void toStart(long lengthBytes) {
+        place = 0;
+        inPlace = 0;
+        leftBytes = lengthBytes;
+    }
+
     /** Goes to the start of the readable bytes. */
     void toReadable() {
         place = 0;

@@ -2,13 +2,17 @@ package io.lamina.vhostuser.server;
 
 import io.lamina.linux.UnixSocket.PeerCredentials;
 import io.lamina.vhostuser.block.DeviceDescription;
+import io.lamina.vhostuser.block.HashTree;
+import io.lamina.vhostuser.block.VerifyOnRead;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * What parent and data plane say to each other, one record after another on a stream socket. Integers are little endian.
@@ -19,13 +23,15 @@ import java.util.List;
  * DROP_FILE = fileId u32
  * SERVE     = deviceId u32, flags u32, peerUid u32, queues u32,
  *             blockSize u32, runs u32, size u64, serial u8[20], 0 u32,
- *             runs × {start u64, length u64, fileOffset u64, fileId u32, 0 u32}   + the socket
+ *             runs × {start u64, length u64, fileOffset u64, fileId u32, 0 u32},
+ *             with flag 8 or 16: dataBlocks u64, dataBlockSize u32, 0 u32, rootHash u8[32]   + the socket
  * REMOVE    = deviceId u32
  * STOP      =
  * OK        =                                      answers the command with the same tag
  * FAILED    = text in UTF-8                        answers the command with the same tag
  * CONNECTED = deviceId u32, pid u32, uid u32, gid u32   tag 0
  * ENDED     = deviceId u32, text in UTF-8          tag 0
+ * WRONG     = deviceId u32, 0 u32, start u64, count u64   tag 0
  * </pre>
  */
 sealed interface ControlRecord {
@@ -40,10 +46,14 @@ sealed interface ControlRecord {
     int FLAG_LISTENING = 1;
     int FLAG_UNSEALED = 2;
     int FLAG_WRITABLE = 4;
+    int FLAG_VERIFY_ONCE = 8;
+    int FLAG_VERIFY_ALWAYS = 16;
     int SERIAL_BYTES = 20;
     int RUN_BYTES = 32;
     int SERVE_FIXED_BYTES = 56;
+    int VERIFY_BYTES = 48;
     int CONNECTED_BYTES = 16;
+    int WRONG_BYTES = 24;
 
     int ADD_FILE = 1;
     int DROP_FILE = 2;
@@ -54,6 +64,7 @@ sealed interface ControlRecord {
     int FAILED = 0x82;
     int CONNECTED = 0x91;
     int ENDED = 0x92;
+    int WRONG = 0x93;
 
     record AddFile(int fileId) implements ControlRecord {}
 
@@ -73,6 +84,9 @@ sealed interface ControlRecord {
     record Connected(int deviceId, PeerCredentials peer) implements ControlRecord {}
 
     record Ended(int deviceId, String why) implements ControlRecord {}
+
+    /** A read of the block at {@code startBytes} has failed, since it is not the one that its hash proves. */
+    record Wrong(int deviceId, long startBytes, long count) implements ControlRecord {}
 
     /** A record of a type that this version does not have. */
     record Unknown(int type) implements ControlRecord {}
@@ -126,6 +140,10 @@ sealed interface ControlRecord {
                 }
                 yield new Ended(payload.getInt(), text(payload));
             }
+            case WRONG -> {
+                expect(type, payload, WRONG_BYTES);
+                yield new Wrong(payload.getInt(0), payload.getLong(8), payload.getLong(16));
+            }
             default -> new Unknown(type);
         };
     }
@@ -158,6 +176,13 @@ sealed interface ControlRecord {
                         .put(text)
                         .flip();
             }
+            case Wrong(int deviceId, long startBytes, long count) ->
+                start(WRONG, tag, WRONG_BYTES)
+                        .putInt(deviceId)
+                        .putInt(0)
+                        .putLong(startBytes)
+                        .putLong(count)
+                        .flip();
         };
     }
 
@@ -179,8 +204,12 @@ sealed interface ControlRecord {
         byte[] serial = description.serial().getBytes(StandardCharsets.US_ASCII);
         int flags = (serve.listening() ? FLAG_LISTENING : 0)
                 | (device.allowUnsealedMemory() ? FLAG_UNSEALED : 0)
-                | (description.readOnly() ? 0 : FLAG_WRITABLE);
-        ByteBuffer out = start(SERVE, tag, SERVE_FIXED_BYTES + device.runs().size() * RUN_BYTES);
+                | (description.readOnly() ? 0 : FLAG_WRITABLE)
+                | device.verify()
+                        .map(how -> how.always() ? FLAG_VERIFY_ALWAYS : FLAG_VERIFY_ONCE)
+                        .orElse(0);
+        int verifyBytes = device.verify().isPresent() ? VERIFY_BYTES : 0;
+        ByteBuffer out = start(SERVE, tag, SERVE_FIXED_BYTES + device.runs().size() * RUN_BYTES + verifyBytes);
         out.putInt(serve.deviceId()).putInt(flags).putInt(serve.peerUid()).putInt(device.queues());
         out.putInt(description.blockSizeBytes()).putInt(device.runs().size()).putLong(description.sizeBytes());
         out.put(serial).put(new byte[SERIAL_BYTES - serial.length]).putInt(0);
@@ -188,6 +217,12 @@ sealed interface ControlRecord {
             out.putLong(run.startBytes()).putLong(run.lengthBytes());
             out.putLong(run.fileOffsetBytes()).putInt(run.fileId()).putInt(0);
         }
+        device.verify()
+                .map(VerifyOnRead::tree)
+                .ifPresent(tree -> out.putLong(tree.dataBlocks())
+                        .putInt(tree.dataBlockSizeBytes())
+                        .putInt(0)
+                        .put(HexFormat.of().parseHex(tree.rootHash())));
         return out.flip();
     }
 
@@ -205,11 +240,13 @@ sealed interface ControlRecord {
         byte[] serial = new byte[SERIAL_BYTES];
         payload.get(serial);
         payload.getInt();
-        if (count * RUN_BYTES != payload.remaining()) {
+        int verify = flags & (FLAG_VERIFY_ONCE | FLAG_VERIFY_ALWAYS);
+        int verifyBytes = verify == 0 ? 0 : VERIFY_BYTES;
+        if (count * RUN_BYTES + verifyBytes != payload.remaining()) {
             throw new MalformedException("SERVE record with " + count + " runs in " + payload.remaining() + " bytes");
         }
         List<DeviceSpec.Run> runs = new ArrayList<>();
-        while (payload.hasRemaining()) {
+        while (payload.remaining() > verifyBytes) {
             long start = payload.getLong();
             long length = payload.getLong();
             long fileOffset = payload.getLong();
@@ -220,18 +257,34 @@ sealed interface ControlRecord {
         while (end > 0 && serial[end - 1] == 0) {
             end--;
         }
-        DeviceDescription description;
+        DeviceSpec device;
         try {
-            description = new DeviceDescription(
+            DeviceDescription description = new DeviceDescription(
                     size,
                     blockSize,
                     (flags & FLAG_WRITABLE) == 0,
                     new String(serial, 0, end, StandardCharsets.US_ASCII));
+            device = new DeviceSpec(
+                    description,
+                    queues,
+                    (flags & FLAG_UNSEALED) != 0,
+                    runs,
+                    verify == 0
+                            ? Optional.empty()
+                            : Optional.of(new VerifyOnRead(tree(payload), verify == FLAG_VERIFY_ALWAYS)));
         } catch (IllegalArgumentException wrong) {
             throw new MalformedException("SERVE record: " + wrong.getMessage());
         }
-        DeviceSpec device = new DeviceSpec(description, queues, (flags & FLAG_UNSEALED) != 0, runs);
         return new Serve(deviceId, (flags & FLAG_LISTENING) != 0, peerUid, device);
+    }
+
+    private static HashTree tree(ByteBuffer payload) {
+        long dataBlocks = payload.getLong();
+        int dataBlockSizeBytes = payload.getInt();
+        payload.getInt();
+        byte[] rootHash = new byte[32];
+        payload.get(rootHash);
+        return new HashTree(dataBlockSizeBytes, dataBlocks, HexFormat.of().formatHex(rootHash));
     }
 
     private static int onlyInt(int type, ByteBuffer payload) throws MalformedException {

@@ -7,6 +7,7 @@ import io.lamina.vhostuser.block.BlockDevice;
 import io.lamina.vhostuser.block.Extent;
 import io.lamina.vhostuser.block.ExtentDevice;
 import io.lamina.vhostuser.block.ScratchDevice;
+import io.lamina.vhostuser.block.VerifiedDevice;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -180,7 +181,7 @@ public final class DataPlane {
         BlockDevice device = null;
         boolean served = false;
         try {
-            device = open(serve.device());
+            device = open(id, serve.device());
             ServedDevice how = new ServedDevice(
                     device, serve.device().queues(), serve.device().allowUnsealedMemory(), serve.peerUid());
             EventLoop loop = loops.get(nextLoop);
@@ -203,8 +204,24 @@ public final class DataPlane {
         }
     }
 
-    private BlockDevice open(DeviceSpec spec) throws IOException {
-        return spec.description().readOnly() ? openExtents(spec) : openScratch(spec);
+    private BlockDevice open(int id, DeviceSpec spec) throws IOException {
+        BlockDevice device = spec.description().readOnly() ? openExtents(spec) : openScratch(spec);
+        if (spec.verify().isEmpty()) {
+            return device;
+        }
+        boolean opened = false;
+        try {
+            BlockDevice verified = new VerifiedDevice(
+                    device,
+                    spec.verify().get(),
+                    (startBytes, count) -> tell(0, new ControlRecord.Wrong(id, startBytes, count)));
+            opened = true;
+            return verified;
+        } finally {
+            if (!opened) {
+                device.close();
+            }
+        }
     }
 
     private ScratchDevice openScratch(DeviceSpec spec) throws IOException {

@@ -33,6 +33,23 @@ public final class DataPlaneClient implements AutoCloseable {
         /** A front-end is served no more. */
         void ended(int deviceId, String why);
 
+        /**
+         * A device that is checked while it is read has a block that is not the one that its hash proves; the guest got an
+         * I/O error.
+         *
+         * @param startBytes where the block starts on the device
+         * @param count failed reads of this device so far: not each is told
+         */
+        default void wrongBlock(int deviceId, long startBytes, long count) {
+            System.getLogger(DataPlaneClient.class.getName())
+                    .log(
+                            System.Logger.Level.WARNING,
+                            "device {0}: a wrong block at byte {1}, {2} failed reads so far",
+                            deviceId,
+                            startBytes,
+                            count);
+        }
+
         /** The data plane itself is gone, although nobody asked it to stop. */
         void lost();
     }
@@ -168,6 +185,8 @@ public final class DataPlaneClient implements AutoCloseable {
             case ControlRecord.Connected(int deviceId, UnixSocket.PeerCredentials peer) ->
                 listener.connected(deviceId, peer);
             case ControlRecord.Ended(int deviceId, String why) -> listener.ended(deviceId, why);
+            case ControlRecord.Wrong(int deviceId, long startBytes, long count) ->
+                listener.wrongBlock(deviceId, startBytes, count);
             case ControlRecord answer -> {
                 CompletableFuture<ControlRecord> asked = waiting.get(received.tag());
                 if (asked != null) {

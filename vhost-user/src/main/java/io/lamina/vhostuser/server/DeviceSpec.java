@@ -1,7 +1,9 @@
 package io.lamina.vhostuser.server;
 
 import io.lamina.vhostuser.block.DeviceDescription;
+import io.lamina.vhostuser.block.VerifyOnRead;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * A device as the data plane is told of it: files by the ids under which they were handed over. A writable one is one
@@ -10,11 +12,27 @@ import java.util.List;
  * @param queues on offer
  * @param allowUnsealedMemory see {@link ServedDevice}
  * @param runs without overlap; what lies between them reads as zeroes
+ * @param verify how it is checked while it is read; empty: not at all
  */
 public record DeviceSpec(
-        DeviceDescription description, int queues, boolean allowUnsealedMemory, List<DeviceSpec.Run> runs) {
+        DeviceDescription description,
+        int queues,
+        boolean allowUnsealedMemory,
+        List<DeviceSpec.Run> runs,
+        Optional<VerifyOnRead> verify) {
     public DeviceSpec {
         runs = List.copyOf(runs);
+    }
+
+    /** A device that is not checked. */
+    public DeviceSpec(
+            DeviceDescription description, int queues, boolean allowUnsealedMemory, List<DeviceSpec.Run> runs) {
+        this(description, queues, allowUnsealedMemory, runs, Optional.empty());
+    }
+
+    /** The same device, checked while it is read. */
+    public DeviceSpec verified(VerifyOnRead how) {
+        return new DeviceSpec(description, queues, allowUnsealedMemory, runs, Optional.of(how));
     }
 
     /**

@@ -18,15 +18,11 @@ import io.lamina.images.statement.SigningKey;
 import io.lamina.images.statement.StatementSigner;
 import io.lamina.images.statement.TrustPolicy;
 import io.lamina.images.statement.TrustedKeys;
-import io.lamina.images.verity.BlockVerifier;
 import io.lamina.images.verity.HashTree;
-import io.lamina.images.verity.LeafHasher;
 import io.lamina.images.verity.PartHashes;
-import io.lamina.images.verity.VerifiedBlocks;
 import io.lamina.images.verity.VerityGeometry;
 import java.io.IOException;
 import java.io.PrintStream;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -61,7 +57,6 @@ public final class ProofBench {
         bench.compose(ImageReference.parse(arguments[0]).open());
         bench.composeSimulated();
         bench.verifyStatement();
-        bench.checkBlocks();
     }
 
     private void compose(StoredImage image) throws Exception {
@@ -94,6 +89,7 @@ public final class ProofBench {
                     })
                     .run(rounds * 4)
                     .print("Root hash of the image");
+            ReadCheckBench.run(flattened.device(), rounds);
         }
     }
 
@@ -160,53 +156,5 @@ public final class ProofBench {
                 new ImageStatement.VerityTable(GEOMETRY, 31 * 128, 31 * 128, digest),
                 io.lamina.images.statement.UpperLayer.MEMORY,
                 io.lamina.images.statement.Validity.ALWAYS);
-    }
-
-    /** What a host pays that checks blocks before a guest gets them: for each read, or only once. */
-    private void checkBlocks() throws Exception {
-        int blocks = (64 << 20) / GEOMETRY.dataBlockSizeBytes();
-        ByteBuffer data = ByteBuffer.allocateDirect(blocks * GEOMETRY.dataBlockSizeBytes());
-        byte[] leaves = new byte[blocks * VerityGeometry.HASH_BYTES];
-        new LeafHasher(GEOMETRY).hash(data.duplicate(), leaves, 0);
-        BlockVerifier verifier = new BlockVerifier(GEOMETRY);
-        VerifiedBlocks verified = new VerifiedBlocks(blocks);
-        ByteBuffer target = ByteBuffer.allocateDirect(data.capacity());
-        int perRead = 32;
-        new Contest()
-                .with("off: 64 MiB in reads of 128 KiB", () -> read(data, target, perRead, (_, _) -> {}))
-                .with(
-                        "once, after the first pass",
-                        () -> read(data, target, perRead, (first, piece) -> {
-                            if (!verified.contains(first, perRead)) {
-                                check(verifier, leaves, first, piece);
-                                verified.add(first, perRead);
-                            }
-                        }))
-                .with(
-                        "always",
-                        () -> read(data, target, perRead, (first, piece) -> check(verifier, leaves, first, piece)))
-                .run(rounds)
-                .print("Verify on read, beside a copy from memory", "off: 64 MiB in reads of 128 KiB");
-    }
-
-    private interface OnRead {
-        void blocks(int first, ByteBuffer piece);
-    }
-
-    private static void read(ByteBuffer data, ByteBuffer target, int perRead, OnRead onRead) {
-        int bytes = perRead * GEOMETRY.dataBlockSizeBytes();
-        for (int at = 0; at < data.capacity(); at += bytes) {
-            target.put(at, data, at, bytes);
-            onRead.blocks(at / GEOMETRY.dataBlockSizeBytes(), target.slice(at, bytes));
-        }
-    }
-
-    private static void check(BlockVerifier verifier, byte[] leaves, int first, ByteBuffer piece) {
-        int count = piece.remaining() / GEOMETRY.dataBlockSizeBytes();
-        ByteBuffer expected =
-                ByteBuffer.wrap(leaves, first * VerityGeometry.HASH_BYTES, count * VerityGeometry.HASH_BYTES);
-        if (verifier.firstWrong(piece, expected) != BlockVerifier.ALL_RIGHT) {
-            throw new AssertionError("a wrong block");
-        }
     }
 }

@@ -38,6 +38,10 @@ final class AttackImages {
     final AttackImage indexed;
     /** The honest image without a writable layer. */
     final AttackImage readOnly;
+    /** The honest image, whose writable layer may lie on a disk. */
+    final AttackImage scratch;
+    /** An image without a writable layer and without a place for {@code /proc}. */
+    final AttackImage bare;
     /** An image that has a link where the agent mounts. */
     final AttackImage linked;
 
@@ -73,6 +77,8 @@ final class AttackImages {
                 "other", List.of(layer("base"), layer("evil")), terms("registry.example/other", 9, UpperLayer.MEMORY));
         indexed = image("indexed", List.of(index("base"), index("top")), terms(REFERENCE, 2, UpperLayer.MEMORY));
         readOnly = image("read-only", honest, terms(REFERENCE, 2, UpperLayer.NONE));
+        scratch = image("scratch", honest, terms(REFERENCE, 2, UpperLayer.SCRATCH));
+        bare = image("bare", List.of(layer("top")), terms(REFERENCE, 2, UpperLayer.NONE));
         linked = image("linked", List.of(layer("base"), layer("link")), terms(REFERENCE, 2, UpperLayer.MEMORY));
     }
 

@@ -27,11 +27,13 @@ class DeviceAttacksTest {
 
     @BeforeAll
     static void bootOnce() throws Exception {
-        Machine.needsProgram("qemu-system-x86_64", "tar", "setfattr", "busybox", "xz");
+        Machine.needsProgram("qemu-system-x86_64", "tar", "setfattr", "busybox", "xz", "mke2fs");
         AttackImages images = new AttackImages(Files.createDirectory(directory.resolve("images")));
         ALL.addAll(new DeviceAttacks(images).all());
         ALL.addAll(new TarAttacks(images).all());
+        ALL.addAll(new ScratchAttacks(images, directory).all());
         MUTANTS.addAll(DeviceAttacks.mutants());
+        MUTANTS.addAll(ScratchAttacks.mutants());
         MUTANTS.addAll(TarAttacks.mutants());
         Path scenarios = Files.createDirectory(directory.resolve("scenarios"));
         for (Scenario scenario : ALL) {

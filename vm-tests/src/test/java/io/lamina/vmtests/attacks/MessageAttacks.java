@@ -65,12 +65,16 @@ final class MessageAttacks {
                 new Mutant("a-policy-that-is-not-understood", "images.json.JsonObject#refuseUnknown"),
                 new Mutant("tree-within-the-data", "images.statement.ImageStatement#require"),
                 new Mutant("preload-in-the-configuration", "guest.ImageProof#checkConfig"),
-                new Mutant("another-command", "guest.ImageProof#checkCommand"),
-                new Mutant("integrity-off", "guest.ImageProof#checkIntegrity"),
+                new Mutant("another-command", "guest.Requests#checkCommand"),
+                new Mutant("integrity-off", "guest.Requests#checkIntegrity"),
                 new Mutant("longer-device", "guest.ImageProof#checkSize"),
                 new Mutant("shorter-device", "guest.ImageProof#checkSize"),
                 new Mutant("larger-blocks", "guest.ImageProof#checkBlockSize"),
                 new Mutant("host-supplied-upper", "guest.ImageProof#checkOtherDisks"),
+                new Mutant("scratch-that-the-statement-does-not-allow", "guest.ImageProof#checkScratch"),
+                new Mutant("scratch-under-the-confidential-profile", "guest.ImageProof#checkScratch"),
+                new Mutant("root-hash-written-twice", "images.json.JsonParser#checkNew"),
+                new Mutant("two-payloads-in-the-envelope", "images.json.JsonParser#checkNew"),
                 new Mutant("second-disk-of-the-name", "guest.SystemDevices#checkOnlyOne"),
                 new Mutant("another-protocol-version", "guest.Session#checkHello"));
     }
@@ -280,11 +284,23 @@ final class MessageAttacks {
         add("larger-blocks", "refused device-block-size: .* found 8192", good()).logicalBlockBytes = 8192;
         add("host-supplied-upper", "refused other-devices: .* found vdb", good(), confidential()).otherDisk = true;
         add(
-                        "swapped-scratch-disk",
+                        "other-disk-beside-a-read-only-root",
                         "refused other-devices: .* found vdb",
                         signers.signed(images.readOnly.statement(), signers.release),
                         confidential())
                 .otherDisk = true;
+        String both = "lamina-image,lamina-scratch";
+        add("scratch-that-the-statement-does-not-allow", "refused scratch: .* the statement allows memory", good())
+                .serials = both;
+        byte[] withScratch = signers.signed(images.scratch.statement(), signers.release);
+        add(
+                        "scratch-under-the-confidential-profile",
+                        "refused scratch: .* this guest's policy does not allow it",
+                        withScratch,
+                        confidential())
+                .serials = both;
+        add("two-scratch-disks", "refused device-count: .* lamina-scratch, found 2", withScratch).serials =
+                both + ",lamina-scratch";
     }
 
     private void talks() {

@@ -25,6 +25,7 @@ class MessageAttacksTest {
     private static MessageAttacks attacks;
     private static DeviceAttacks deviceAttacks;
     private static TarAttacks tarAttacks;
+    private static ScratchAttacks scratchAttacks;
     private static byte[] base;
 
     @TempDir
@@ -32,12 +33,13 @@ class MessageAttacksTest {
 
     @BeforeAll
     static void makeImages() throws Exception {
-        Machine.needsProgram("tar", "setfattr", "busybox");
+        Machine.needsProgram("tar", "setfattr", "busybox", "mke2fs");
         AttackImages images = new AttackImages(Files.createDirectory(directory.resolve("images")));
         base = images.app.device();
         attacks = new MessageAttacks(images);
         deviceAttacks = new DeviceAttacks(images);
         tarAttacks = new TarAttacks(images);
+        scratchAttacks = new ScratchAttacks(images, directory);
     }
 
     @Test
@@ -64,12 +66,24 @@ class MessageAttacksTest {
                 .toList();
     }
 
+    /** Nesting has no secret to get at: without its bound the agent breaks, and with it the machine. */
+    @Test
+    void withoutTheBoundOnDepthTheAgentBreaks() throws Exception {
+        Scenario nested = attacks.all().stream()
+                .filter(scenario -> scenario.name.equals("deeply-nested-envelope"))
+                .findFirst()
+                .orElseThrow();
+        String outcome = outcome(nested, "images.json.JsonParser#checkDepth");
+        assertTrue(outcome.startsWith("failed java.lang.StackOverflowError"), outcome);
+    }
+
     @Test
     void theThreatModelHasEachAttackByItsOneName() throws Exception {
         String document = Files.readString(LaminaCommand.root().resolve("docs/threat-model.md"));
         List<Scenario> all = new ArrayList<>(attacks.all());
         all.addAll(deviceAttacks.all());
         all.addAll(tarAttacks.all());
+        all.addAll(scratchAttacks.all());
         List<String> names = all.stream()
                 .map(scenario -> scenario.name)
                 .filter(name -> !name.startsWith("honest"))

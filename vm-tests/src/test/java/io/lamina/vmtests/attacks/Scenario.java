@@ -14,6 +14,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One attack: all that a host says and shows to a guest. What is not set is as an honest host has it. The outcome that is
@@ -34,6 +35,12 @@ final class Scenario {
     int logicalBlockBytes = 512;
     String serials = "lamina-image";
     boolean otherDisk;
+    /** What fills a scratch disk, over and over; null: there is none. */
+    byte @Nullable [] scratch;
+    /** What the host does to the scratch disk while the command waits: {@code flip}, {@code move} or {@code swap}. */
+    String scratchStrike = "";
+    /** The agent leaves the root at a path and runs nothing. */
+    boolean handOver;
 
     /** An honest host with {@code image}, which the guest's {@code policy} allows. */
     Scenario(String name, String expected, AttackImage image, byte[] envelope, byte[] policy) {
@@ -110,6 +117,15 @@ final class Scenario {
         Files.write(scenario.resolve("patch"), patch(base, device));
         if (strike.length > 0) {
             Files.write(scenario.resolve("strike"), patch(device, strike));
+        }
+        if (scratch != null) {
+            Files.write(scenario.resolve("scratch"), scratch);
+        }
+        if (!scratchStrike.isEmpty()) {
+            Files.writeString(scenario.resolve("scratch-strike"), scratchStrike);
+        }
+        if (handOver) {
+            Files.createFile(scenario.resolve("hand-over"));
         }
         int number = 0;
         for (String serial : serials.split(",", -1)) {

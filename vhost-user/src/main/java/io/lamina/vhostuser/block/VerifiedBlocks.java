@@ -1,27 +1,27 @@
-package io.lamina.images.verity;
+package io.lamina.vhostuser.block;
 
 import java.util.concurrent.atomic.AtomicLongArray;
 
 /**
- * Which data blocks were found right already, one bit each: for a host that checks a block once. Any number of threads;
+ * Which blocks of a device were found right already, one bit each: for a host that checks a block once. Any number of threads;
  * a bit that one has set another may see late, and then checks the block again, which does no harm.
  */
-public final class VerifiedBlocks {
+final class VerifiedBlocks {
     private final AtomicLongArray bits;
-    private final long dataBlocks;
+    private final long blocks;
 
     /**
      * None is verified yet.
      *
-     * @param dataBlocks number of data blocks; an eighth as many bytes are taken
+     * @param blocks number of blocks; an eighth as many bytes are taken
      */
-    public VerifiedBlocks(long dataBlocks) {
-        this.dataBlocks = dataBlocks;
-        this.bits = new AtomicLongArray(Math.toIntExact(Math.ceilDiv(dataBlocks, Long.SIZE)));
+    VerifiedBlocks(long blocks) {
+        this.blocks = blocks;
+        this.bits = new AtomicLongArray(Math.toIntExact(Math.ceilDiv(blocks, Long.SIZE)));
     }
 
     /** Whether all of {@code count} blocks from {@code firstBlock} on are verified. */
-    public boolean contains(long firstBlock, int count) {
+    boolean contains(long firstBlock, long count) {
         check(firstBlock, count);
         for (long block = firstBlock; block < firstBlock + count; ) {
             long mask = mask(block, firstBlock + count);
@@ -34,7 +34,7 @@ public final class VerifiedBlocks {
     }
 
     /** Notes that {@code count} blocks from {@code firstBlock} on are verified. */
-    public void add(long firstBlock, int count) {
+    void add(long firstBlock, long count) {
         check(firstBlock, count);
         for (long block = firstBlock; block < firstBlock + count; ) {
             bits.accumulateAndGet(word(block), mask(block, firstBlock + count), (old, more) -> old | more);
@@ -42,9 +42,9 @@ public final class VerifiedBlocks {
         }
     }
 
-    private void check(long firstBlock, int count) {
-        if (firstBlock < 0 || count < 0 || count > dataBlocks - firstBlock) {
-            throw new IndexOutOfBoundsException(count + " blocks from " + firstBlock + " on, of " + dataBlocks);
+    private void check(long firstBlock, long count) {
+        if (firstBlock < 0 || count < 0 || count > blocks - firstBlock) {
+            throw new IndexOutOfBoundsException(count + " blocks from " + firstBlock + " on, of " + blocks);
         }
     }
 
