@@ -73,10 +73,10 @@ public record QemuMachine(
         add(line, "-no-user-config", "-nodefaults", "-no-reboot");
         add(line, "-display", "none", "-monitor", "none", "-parallel", "none");
         add(line, "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
-        add(line, "-machine", "q35,usb=off,vmport=off,sata=off,memory-backend=ram");
+        add(line, "-machine", "q35,usb=off,vmport=off,sata=off," + VhostUserDisk.machineMemory());
         add(line, "-accel", accelerator == Accelerator.KVM ? "kvm" : "tcg,thread=multi");
         add(line, "-cpu", accelerator.cpuModel, "-smp", Integer.toString(size.cpus), "-m", size.memoryMiB + "M");
-        add(line, "-object", "memory-backend-memfd,id=ram,size=" + size.memoryMiB + "M,share=on,seal=on");
+        line.addAll(VhostUserDisk.memory(size.memoryMiB));
         add(line, "-kernel", kernel.image);
         if (measured.isEmpty()) {
             add(line, "-initrd", kernel.initramfs, "-append", kernel.arguments);
@@ -86,8 +86,7 @@ public record QemuMachine(
             add(line, "-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm0");
         }
         add(line, "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console");
-        add(line, "-chardev", "socket,id=image,fd=" + imageFd);
-        add(line, "-device", "vhost-user-blk-pci,chardev=image,num-queues=1,queue-size=128");
+        line.addAll(VhostUserDisk.inherited("image", imageFd).arguments());
         add(line, "-chardev", "socket,id=agent,fd=" + agentFd, "-device", "virtio-serial-pci");
         add(line, "-device", "virtserialport,chardev=agent,name=" + AGENT_PORT);
         add(line, "-device", "virtio-rng-pci");
