@@ -10,6 +10,9 @@ public final class DeviceFile {
     /** {@code S_IFCHR} of {@code linux/stat.h}. */
     private static final int CHARACTER_DEVICE = 0020000;
 
+    /** {@code S_IFBLK} of {@code linux/stat.h}. */
+    private static final int BLOCK_DEVICE = 0060000;
+
     private DeviceFile() {}
 
     /**
@@ -19,10 +22,19 @@ public final class DeviceFile {
      */
     public static void makeCharacterDevice(String path, int permissions, int major, int minor)
             throws SystemCallException {
+        make(path, CHARACTER_DEVICE, permissions, device(major, minor));
+    }
+
+    /** As {@link #makeCharacterDevice}, of a block device. */
+    public static void makeBlockDevice(String path, int permissions, int major, int minor) throws SystemCallException {
+        make(path, BLOCK_DEVICE, permissions, device(major, minor));
+    }
+
+    private static void make(String path, int type, int permissions, long device) throws SystemCallException {
         try (Arena arena = Arena.ofConfined()) {
             long name = SystemCall.string(arena, path);
-            long mode = CHARACTER_DEVICE | permissions;
-            long _ = SystemCall.MKNODAT.call(path, SystemCall.AT_FDCWD, name, mode, device(major, minor));
+            long mode = type | permissions;
+            long _ = SystemCall.MKNODAT.call(path, SystemCall.AT_FDCWD, name, mode, device);
             long _ = SystemCall.FCHMODAT.call(path, SystemCall.AT_FDCWD, name, permissions);
         }
     }

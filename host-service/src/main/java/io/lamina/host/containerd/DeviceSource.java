@@ -8,7 +8,6 @@ import io.lamina.images.erofs.ByteSource;
 import io.lamina.images.layer.LayerConverter;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -38,19 +37,7 @@ final class DeviceSource implements ByteSource, AutoCloseable {
 
     private static DeviceSource of(FlattenedDevice device) {
         DeviceReader reader = DeviceReader.open(device);
-        return new DeviceSource(
-                new ByteSource() {
-                    @Override
-                    public long lengthBytes() {
-                        return device.sizeBytes();
-                    }
-
-                    @Override
-                    public void read(long offsetBytes, byte[] into, int at, int length) throws IOException {
-                        reader.read(offsetBytes, ByteBuffer.wrap(into, at, length));
-                    }
-                },
-                reader);
+        return new DeviceSource(reader.bytes(), reader);
     }
 
     private static DeviceSource empty() throws IOException {

@@ -1,5 +1,6 @@
 package io.lamina.images.device;
 
+import io.lamina.images.erofs.ByteSource;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -48,6 +49,21 @@ public final class DeviceReader implements AutoCloseable {
             at += length;
         }
         target.limit(end);
+    }
+
+    /** The device's bytes for a reader of images; good as long as this reader is open. */
+    public ByteSource bytes() {
+        return new ByteSource() {
+            @Override
+            public long lengthBytes() {
+                return extents.getLast().endByte();
+            }
+
+            @Override
+            public void read(long offsetBytes, byte[] into, int at, int length) throws IOException {
+                DeviceReader.this.read(offsetBytes, ByteBuffer.wrap(into, at, length));
+            }
+        };
     }
 
     private void readWithin(Extent extent, long offset, ByteBuffer target) throws IOException {

@@ -5,12 +5,17 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 
-/** Writes extents into a raw file. */
-final class RawWriter {
+/** Writes extents into a raw file; the kernel shares their blocks where the file system can (reflink). */
+public final class RawWriter {
     private RawWriter() {}
 
-    /** Writes {@code extent} at its own place within {@code target}; zeroes are left out. */
-    static void write(Extent extent, DeviceReader reader, FileChannel target) throws IOException {
+    /**
+     * Writes {@code extent} at its own place within {@code target}; zeroes are left out.
+     *
+     * @param reader has the file open that the extent is in
+     * @throws EOFException if that file is shorter than the extent
+     */
+    public static void write(Extent extent, DeviceReader reader, FileChannel target) throws IOException {
         switch (extent) {
             case Extent.FileExtent file -> copy(file, reader.channel(file.file()), target);
             case Extent.MemoryExtent memory -> writeFully(target, memory.content(), memory.startByte());
@@ -21,7 +26,7 @@ final class RawWriter {
     }
 
     /** Makes {@code target}, which is not longer, {@code sizeBytes} long. */
-    static void extendTo(FileChannel target, long sizeBytes) throws IOException {
+    public static void extendTo(FileChannel target, long sizeBytes) throws IOException {
         if (target.size() < sizeBytes) {
             writeFully(target, ByteBuffer.allocate(1), sizeBytes - 1);
         }
@@ -41,7 +46,7 @@ final class RawWriter {
     }
 
     /** Writes all of {@code content}, a buffer at its position 0, from {@code startByte} on. */
-    static void writeFully(FileChannel target, ByteBuffer content, long startByte) throws IOException {
+    public static void writeFully(FileChannel target, ByteBuffer content, long startByte) throws IOException {
         while (content.hasRemaining()) {
             target.write(content, startByte + content.position());
         }

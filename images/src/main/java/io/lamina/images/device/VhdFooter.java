@@ -48,7 +48,13 @@ public final class VhdFooter {
         return of(device.sizeBytes(), device.rootHash());
     }
 
-    static ByteBuffer of(long sizeBytes, Digest identity) {
+    /**
+     * As {@link #of(FlattenedDevice)}, of other bytes.
+     *
+     * @param sizeBytes whole sectors of 512 bytes
+     * @param identity what the unique identifier is made of
+     */
+    public static ByteBuffer of(long sizeBytes, Digest identity) {
         if (sizeBytes > MAX_DISK_BYTES || sizeBytes % SECTOR_BYTES != 0) {
             throw new IllegalArgumentException(
                     sizeBytes + " bytes, not whole sectors up to " + MAX_DISK_BYTES + ": no VHD");

@@ -83,10 +83,10 @@ public record QemuMachine(
         add(line, "-no-user-config", "-nodefaults", "-no-reboot");
         add(line, "-display", "none", "-monitor", "none", "-parallel", "none");
         add(line, "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
-        add(line, "-machine", "q35,usb=off,vmport=off,sata=off,memory-backend=ram");
+        add(line, "-machine", "q35,usb=off,vmport=off,sata=off," + VhostUserDisk.machineMemory());
         add(line, "-accel", accelerator == Accelerator.KVM ? "kvm" : "tcg,thread=multi");
         add(line, "-cpu", accelerator.cpuModel, "-smp", Integer.toString(size.cpus), "-m", size.memoryMiB + "M");
-        add(line, "-object", "memory-backend-memfd,id=ram,size=" + size.memoryMiB + "M,share=on,seal=on");
+        line.addAll(VhostUserDisk.memory(size.memoryMiB));
         add(line, "-kernel", kernel.image);
         if (measured.isEmpty()) {
             add(line, "-initrd", kernel.initramfs, "-append", kernel.arguments);
@@ -98,8 +98,7 @@ public record QemuMachine(
         add(line, "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console");
         for (int disk = 0; disk < diskFds.size(); disk++) {
             String name = disk == 0 ? "image" : "disk" + disk;
-            add(line, "-chardev", "socket,id=" + name + ",fd=" + diskFds.get(disk));
-            add(line, "-device", "vhost-user-blk-pci,chardev=" + name + ",num-queues=1,queue-size=128");
+            line.addAll(VhostUserDisk.inherited(name, diskFds.get(disk)).arguments());
         }
         add(line, "-chardev", "socket,id=agent,fd=" + agentFd, "-device", "virtio-serial-pci");
         add(line, "-device", "virtserialport,chardev=agent,name=" + AGENT_PORT);
