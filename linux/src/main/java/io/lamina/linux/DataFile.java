@@ -9,6 +9,12 @@ public final class DataFile {
     private static final int O_RDONLY = 0;
     private static final int O_RDWR = 2;
 
+    /** A FIFO is not waited for; a file on a disk and a block device do not heed it. */
+    private static final int O_NONBLOCK = 04000;
+
+    /** {@code linux/fs.h}. */
+    private static final int SEEK_END = 2;
+
     private DataFile() {}
 
     /**
@@ -17,12 +23,17 @@ public final class DataFile {
      * @param path may be {@code /proc/self/fd/N}, which opens the file of that descriptor anew
      */
     public static OwnedFd openForReading(Path path) throws SystemCallException {
-        return open(path, O_RDONLY);
+        return open(path, O_RDONLY | O_NONBLOCK);
     }
 
     /** Opens an existing file for reading and writing. */
     public static OwnedFd openForWriting(Path path) throws SystemCallException {
         return open(path, O_RDWR);
+    }
+
+    /** How long a regular file or a block device is; moves the position that calls without one of their own start at. */
+    public static long lengthBytes(OwnedFd fd) throws SystemCallException {
+        return SystemCall.LSEEK.call(fd.toString(), fd.number(), 0, SEEK_END);
     }
 
     private static OwnedFd open(Path path, int flags) throws SystemCallException {

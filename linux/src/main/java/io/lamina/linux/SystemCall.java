@@ -34,6 +34,7 @@ enum SystemCall {
     LGETXATTR(192, 9),
     LISTEN(50, 201),
     LLISTXATTR(195, 12),
+    LSEEK(8, 62),
     LSETXATTR(189, 6),
     MKNODAT(259, 33),
     MOUNT(165, 40),

@@ -18,6 +18,7 @@ import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * A socket at a path that this process owns. Who wants to listen there takes the lock of {@code PATH.lock} first, so that
@@ -26,6 +27,11 @@ import java.util.Set;
  */
 public final class SocketPath implements AutoCloseable {
     private static final int BACKLOG = 64;
+
+    /** How often a listener is looked for before it is taken for somebody else's. */
+    private static final int ATTEMPTS = 30;
+
+    private static final long PAUSE_NANOS = 100_000_000;
     private static final int STICKY = 01000;
     private static final int WRITABLE_BY_OTHERS = 022;
 
@@ -65,12 +71,17 @@ public final class SocketPath implements AutoCloseable {
         return listening;
     }
 
-    /** Removes the socket, which is this process's for as long as it has the lock, and then gives that up. */
+    /** Removes the socket, which is this process's for as long as it has the lock: nobody new can connect. */
+    public void hide() throws IOException {
+        Files.deleteIfExists(path);
+    }
+
+    /** As {@link #hide}, and gives the lock up. */
     @Override
     public void close() throws IOException {
         try (lock) {
             listening.close();
-            Files.deleteIfExists(path);
+            hide();
         }
     }
 
@@ -113,16 +124,28 @@ public final class SocketPath implements AutoCloseable {
         return lock;
     }
 
-    /** What is at the path may be replaced: a socket, and nobody listens on it. */
+    /**
+     * What is at the path may be replaced: a socket, and nobody listens on it. A server that was killed has left its data
+     * plane behind, which notices in a moment.
+     */
     private static void checkLeftBehind(Path path) throws IOException {
         if (!Files.readAttributes(path, BasicFileAttributes.class, NOFOLLOW_LINKS)
                 .isOther()) {
             throw new IOException(path + ": there is something else than a socket; remove it or take another path");
         }
+        for (int attempt = 1; isListenedOn(path); attempt++) {
+            if (attempt == ATTEMPTS) {
+                throw new IOException(path + ": another program listens there");
+            }
+            LockSupport.parkNanos(PAUSE_NANOS);
+        }
+    }
+
+    private static boolean isListenedOn(Path path) {
         try (OwnedFd _ = UnixSocket.connect(path)) {
-            throw new IOException(path + ": another program listens there");
+            return true;
         } catch (SystemCallException nobody) {
-            // As it should be.
+            return false;
         }
     }
 

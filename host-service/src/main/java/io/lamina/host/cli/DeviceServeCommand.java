@@ -59,7 +59,10 @@ final class DeviceServeCommand implements Callable<Integer> {
                 description = {"An image or layers, as the other commands of device take them: a read-only device."})
         private List<String> sources = List.of();
 
-        @Option(names = "--raw", paramLabel = "FILE", description = "This file as it is: a read-only device.")
+        @Option(
+                names = "--raw",
+                paramLabel = "FILE",
+                description = "This file or block device as it is: a read-only device.")
         private @Nullable Path raw;
 
         @Option(
@@ -171,10 +174,13 @@ final class DeviceServeCommand implements Callable<Integer> {
     private void serveRaw(Path path) throws IOException {
         try (OwnedFd file = DataFile.openForReading(path)) {
             FdStatus status = FdStatus.of(file);
-            if (!status.isRegularFile()) {
-                throw new IOException(path + ": is no regular file");
+            if (!status.isRegularFile() && !status.isBlockDevice()) {
+                throw new IOException(path + ": is neither a regular file nor a block device");
             }
-            long size = (status.sizeBytes() + VirtioBlk.SECTOR_BYTES - 1) & -VirtioBlk.SECTOR_BYTES;
+            long size = (DataFile.lengthBytes(file) + VirtioBlk.SECTOR_BYTES - 1) & -VirtioBlk.SECTOR_BYTES;
+            if (size == 0) {
+                throw new IOException(path + ": is empty, and a device of no bytes is none");
+            }
             DeviceDescription device = new DeviceDescription(size, VirtioBlk.SECTOR_BYTES, true, "lamina-raw");
             serve(plane -> plane.describe(file, device, queues, allowUnsealedMemory));
         }
@@ -194,7 +200,22 @@ final class DeviceServeCommand implements Callable<Integer> {
     }
 
     /** Where front-ends connect. */
-    private record Listening(OwnedFd fd, String name, AutoCloseable place) {}
+    private record Listening(OwnedFd fd, String name, @Nullable SocketPath path) implements AutoCloseable {
+        /** Front-ends that look for the device find nothing any more. */
+        void hide() throws IOException {
+            if (path != null) {
+                path.hide();
+            }
+        }
+
+        @Override
+        public void close() throws IOException {
+            fd.close();
+            if (path != null) {
+                path.close();
+            }
+        }
+    }
 
     private Listening listening() throws IOException {
         OptionalInt inherited = fd != null
@@ -203,7 +224,7 @@ final class DeviceServeCommand implements Callable<Integer> {
                         System.getenv(), ProcessHandle.current().pid());
         if (inherited.isPresent()) {
             OwnedFd taken = InheritedSocket.take(inherited.getAsInt());
-            return new Listening(taken, "descriptor " + inherited.getAsInt(), taken);
+            return new Listening(taken, "descriptor " + inherited.getAsInt(), null);
         }
         if (socket == null) {
             throw wrong("nowhere to listen: give --socket PATH or --fd N, or let systemd pass a socket");
@@ -216,12 +237,14 @@ final class DeviceServeCommand implements Callable<Integer> {
     private void serve(Handover handover) throws IOException {
         CountDownLatch lost = new CountDownLatch(1);
         Listening listening = listening();
-        try (listening.place;
+        try (listening;
                 DataPlaneProcess plane = DataPlaneProcess.start(new Watch(lost))) {
             DeviceSpec device = handover.to(plane);
             Thread onSignal = Thread.ofPlatform().unstarted(() -> endInOrder(plane, listening));
             Runtime.getRuntime().addShutdownHook(onSignal);
             plane.listen(device, listening.fd, peerUid == null ? ProcessRights.userId() : peerUid);
+            // The data plane's alone now: if that is lost, a front-end that comes back must not wait here for nobody.
+            listening.fd.close();
             System.out.println("listening on " + listening.name + ": "
                     + device.description().sizeBytes() + " bytes, "
                     + (device.description().readOnly() ? "read-only" : "writable") + ", " + queues
@@ -243,8 +266,10 @@ final class DeviceServeCommand implements Callable<Integer> {
     private static void endInOrder(DataPlaneProcess plane, Listening listening) {
         int status = 0;
         try {
+            // First of all, so that a front-end that is sent away does not find this server once more.
+            listening.hide();
             plane.stop();
-            listening.place.close();
+            listening.close();
         } catch (Exception failure) {
             System.err.println("lamina: " + failure.getMessage());
             status = Failures.status(failure);

@@ -12,6 +12,7 @@ public final class BlockConfig {
     private static final int BYTES = 256;
 
     private static final int CAPACITY = 0;
+    private static final int SIZE_MAX = 8;
     private static final int SEG_MAX = 12;
     private static final int BLK_SIZE = 20;
     private static final int PHYSICAL_BLOCK_EXP = 24;
@@ -34,6 +35,8 @@ public final class BlockConfig {
     /** The space of a device with this many queues. */
     public BlockConfig(DeviceDescription device, int queues) {
         space.putLong(CAPACITY, device.capacitySectors());
+        // Asked of drivers, not demanded: longer segments are served in several steps.
+        space.putInt(SIZE_MAX, BlockRequest.STEP_BYTES);
         space.putInt(SEG_MAX, SEGMENTS);
         space.putInt(BLK_SIZE, device.blockSizeBytes());
         int blocksPerPhysical = PHYSICAL_BLOCK_BYTES / device.blockSizeBytes();
@@ -67,8 +70,12 @@ public final class BlockConfig {
 
     /** The device's own feature bits. */
     public static long features(DeviceDescription device) {
-        long both =
-                VirtioBlk.F_SEG_MAX | VirtioBlk.F_BLK_SIZE | VirtioBlk.F_TOPOLOGY | VirtioBlk.F_MQ | VirtioBlk.F_FLUSH;
+        long both = VirtioBlk.F_SIZE_MAX
+                | VirtioBlk.F_SEG_MAX
+                | VirtioBlk.F_BLK_SIZE
+                | VirtioBlk.F_TOPOLOGY
+                | VirtioBlk.F_MQ
+                | VirtioBlk.F_FLUSH;
         return both | (device.readOnly() ? VirtioBlk.F_RO : VirtioBlk.F_DISCARD | VirtioBlk.F_WRITE_ZEROES);
     }
 }

@@ -17,7 +17,7 @@ public final class BlockRequest {
     private static final ValueLayout.OfLong U64 = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     /** The most that one step moves before others have their turn. */
-    private static final long STEP_BYTES = 1 << 20;
+    static final int STEP_BYTES = 1 << 20;
 
     private static final long LONG_BYTES = 1 << 16;
 
@@ -104,22 +104,11 @@ public final class BlockRequest {
             cursor.shortenTo(dataBytes);
             ready = true;
         }
-        for (long step = 0; cursor.leftBytes() > 0; ) {
-            if (step >= STEP_BYTES) {
-                return Progress.MORE;
-            }
-            long wanted = Math.min(cursor.leftBytes(), STEP_BYTES);
-            long moved = device.read(sector * VirtioBlk.SECTOR_BYTES + movedBytes, wanted, cursor, context);
-            if (moved < 0) {
-                return after((int) moved, context);
-            }
-            cursor.advance(moved);
-            movedBytes += moved;
-            step += moved;
+        Progress progress = move(device, context);
+        if (cursor.leftBytes() == 0) {
+            writtenBytes = dataBytes + 1;
         }
-        finish(VirtioBlk.S_OK);
-        writtenBytes = dataBytes + 1;
-        return Progress.DONE;
+        return progress;
     }
 
     private Progress write(BlockDevice device, IoContext context) {
@@ -132,12 +121,20 @@ public final class BlockRequest {
             cursor.advance(VirtioBlk.HEADER_BYTES);
             ready = true;
         }
+        return move(device, context);
+    }
+
+    /** Moves data between the device and the buffers that the cursor stands in, as much as one step may. */
+    private Progress move(BlockDevice device, IoContext context) {
         for (long step = 0; cursor.leftBytes() > 0; ) {
             if (step >= STEP_BYTES) {
                 return Progress.MORE;
             }
             long wanted = Math.min(cursor.leftBytes(), STEP_BYTES);
-            long moved = device.write(sector * VirtioBlk.SECTOR_BYTES + movedBytes, wanted, cursor, context);
+            long at = sector * VirtioBlk.SECTOR_BYTES + movedBytes;
+            long moved = type == VirtioBlk.T_IN
+                    ? device.read(at, wanted, cursor, context)
+                    : device.write(at, wanted, cursor, context);
             if (moved < 0) {
                 return after((int) moved, context);
             }

@@ -2,6 +2,7 @@ package io.lamina.vhostuser.block;
 
 /** Numbers of the block device: virtio 1.3, sections 5.2.3 and 5.2.6; {@code linux/virtio_blk.h}. */
 public final class VirtioBlk {
+    public static final long F_SIZE_MAX = 1L << 1;
     public static final long F_SEG_MAX = 1L << 2;
     public static final long F_RO = 1L << 5;
     public static final long F_BLK_SIZE = 1L << 6;

@@ -101,7 +101,8 @@ public final class DescriptorSocket implements AutoCloseable {
      * Reads some bytes, at most as many as {@code into} has room for, and collects the descriptors beside them.
      *
      * @return the number of bytes, {@link #END} or {@link #WOULD_BLOCK}
-     * @throws VhostUserException when more than {@link #MAX_FDS} descriptors came; all that arrived are in {@code fds}
+     * @throws VhostUserException when there are more than {@link #MAX_FDS} descriptors in {@code fds} now, or more came
+     *     than one call takes; all that arrived are in {@code fds}
      */
     public int receive(ByteBuffer into, ReceivedFds fds) throws IOException {
         int wanted = Math.min(into.remaining(), receiving.buffer.capacity());
@@ -121,7 +122,8 @@ public final class DescriptorSocket implements AutoCloseable {
             throw new SystemCallException("recvmsg", fd.toString(), errno);
         }
         collect(fds);
-        if ((receiving.header.getInt(MSG_FLAGS) & MSG_CTRUNC) != 0) {
+        // Counted over all pieces of a message: each byte of it can bring some along.
+        if (fds.count() > MAX_FDS || (receiving.header.getInt(MSG_FLAGS) & MSG_CTRUNC) != 0) {
             throw new VhostUserException("more than " + MAX_FDS + " descriptors in one message");
         }
         into.put(receiving.buffer.slice(0, (int) received));

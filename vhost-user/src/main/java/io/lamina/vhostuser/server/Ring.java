@@ -98,6 +98,10 @@ final class Ring implements QueueWorker.Listener {
             call.close();
         }
         call = fd;
+        if (worker != null) {
+            // The descriptor before it may have been told of what its reader has not heard.
+            interrupt();
+        }
     }
 
     /** Takes over the descriptor by which the device says that the ring is broken; null when nobody listens. */
@@ -141,6 +145,9 @@ final class Ring implements QueueWorker.Listener {
         QueueWorker started = new QueueWorker(device, isPacked() ? packed(where) : split(where), this);
         watchKick(started);
         worker = started;
+        // The server before this one may have died between publishing and interrupting: the driver would sleep for ever
+        // if this was all that it waits for. A driver that waits for nothing looks at its ring in vain, once.
+        interrupt();
         if (enabled) {
             // Requests may be waiting that nobody will kick for again.
             started.wake();

@@ -126,7 +126,11 @@ final class Session {
         }
     }
 
-    /** Ends the connection: waits for requests under way, gives up memory and descriptors, then reports. */
+    /**
+     * Ends the connection: waits for requests under way, gives up memory and descriptors, then reports. The front-end
+     * sees the end when nothing writes into its memory any more: what it does next is to let another process, which
+     * starts the requests under way again, have its rings.
+     */
     void end(String why) {
         if (ended != null) {
             return;
@@ -136,9 +140,9 @@ final class Session {
             watch.cancel();
         }
         reader.close();
-        socket.close();
         keepBackendChannel(null);
         quiesceAll(() -> {
+            socket.close();
             rings.forEach(Ring::reset);
             guest.close(() -> onEnd.accept(why));
         });

@@ -264,7 +264,9 @@ public final class PackedVirtqueue implements Virtqueue {
         // Partner: the driver's full barrier between writing its events and reading descriptors. Without it both sides
         // could miss the other's write: the driver sleeps and nobody wakes it.
         VarHandle.fullFence();
-        int flags = PackedRing.getU16(driverEvents, PackedRing.EVENT_FLAGS);
+        // Partner: the driver's write barrier between the position and the flags. Without it the flags of now could be
+        // judged with a position of before.
+        int flags = PackedRing.getAcquire(driverEvents, PackedRing.EVENT_FLAGS);
         boolean first = !interruptedOnce;
         interruptedOnce = true;
         if (!eventIdx || flags != PackedRing.EVENTS_DESC) {
