@@ -20,6 +20,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -37,7 +38,7 @@ import picocli.CommandLine.Spec;
             "Puts an image of this machine into a registry, byte by byte what it is here.",
             "",
             "With --native also what it was converted to, as referrers of its manifest: EROFS layers in an image of their own, "
-                    + "which containerd 2.1 and later run (tag TAG-erofs), merged metadata, level-0 hashes, and the statement "
+                    + "which containerd 2.3 and later run (tag TAG-erofs), merged metadata, level-0 hashes, and the statement "
                     + "signed with --key. Other nodes pull that instead of converting."
         },
         mixinStandardHelpOptions = true,
@@ -45,7 +46,8 @@ import picocli.CommandLine.Spec;
         footer = {
             "  lamina push registry.example:5000/team/app:1.2",
             "  lamina push debian:12 registry.example:5000/base/debian:12",
-            "  lamina push --native --key key.pem registry.example:5000/team/app:1.2"
+            "  lamina push --native --key key.pem registry.example:5000/team/app:1.2",
+            "  lamina push --native --uncompressed --key key.pem registry.example:5000/team/app:1.2"
         })
 final class PushCommand implements Callable<Integer> {
     @Spec
@@ -63,6 +65,13 @@ final class PushCommand implements Callable<Integer> {
 
     @Option(names = "--native", description = "Publish the conversion too.")
     private boolean withNative;
+
+    @Option(
+            names = "--uncompressed",
+            description =
+                    "With --native, also an image of uncompressed EROFS layers (tag TAG-erofs-plain), which containerd 2.1 "
+                            + "and 2.2 need: they know no compressed ones.")
+    private boolean uncompressed;
 
     @Option(
             names = "--key",
@@ -85,6 +94,9 @@ final class PushCommand implements Callable<Integer> {
                     withNative
                             ? "--native needs --key: other nodes take a conversion only on somebody's word"
                             : "--key signs what --native publishes");
+        }
+        if (uncompressed && !withNative) {
+            throw new ParameterException(spec.commandLine(), "--uncompressed is for --native");
         }
         ContentStore images = LocalImages.open();
         ImageName local = LocalImages.get(images, image);
@@ -120,8 +132,10 @@ final class PushCommand implements Callable<Integer> {
         try (FlattenedImage flattened = new ImagePreparation(blobs, new Steps(System.err, false)).flatten(stored)) {
             ImageStatement statement = flattened.statement(ImageStatement.Terms.of(remote.toString()), stored);
             String tag = remote.tag().orElse("latest") + "-erofs";
+            FleetPush.Tags tags =
+                    new FleetPush.Tags(tag, uncompressed ? Optional.of(tag + "-plain") : Optional.empty());
             FleetPush.Published published = new FleetPush(images, client.repository(remote), progress)
-                    .publish(local.target(), stored, flattened, StatementSigner.sign(statement, signers), tag);
+                    .publish(local.target(), stored, flattened, StatementSigner.sign(statement, signers), tags);
             progress.finish();
             answer.with("native", "nativeName", remote.withTag(tag).toString())
                     .with("its digest", "nativeDigest", published.image().toString())

@@ -149,6 +149,9 @@ public final class Ingest implements AutoCloseable {
     @Override
     public void close() throws IOException {
         if (channel != null) {
+            if (sizeBytes == 0) {
+                Files.deleteIfExists(file);
+            }
             channel.close();
         }
     }

@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 
@@ -48,14 +49,22 @@ public final class FleetPush {
     public record Published(Digest image, long originalBytes, long nativeBytes) {}
 
     /**
+     * What native images are called.
+     *
+     * @param compressed the one of {@code application/vnd.erofs.layer.v1+zstd}
+     * @param plain the one of uncompressed layers; it is made where it has a name
+     */
+    public record Tags(String compressed, Optional<String> plain) {}
+
+    /**
      * Publishes.
      *
      * @param subject the original manifest
      * @param envelope the statement, signed
-     * @param tag names the native image, for programs that know nothing of referrers
+     * @param tags name the native images, for programs that know nothing of referrers
      */
     public Published publish(
-            Descriptor subject, StoredImage image, FlattenedImage flattened, byte[] envelope, String tag)
+            Descriptor subject, StoredImage image, FlattenedImage flattened, byte[] envelope, Tags tags)
             throws IOException {
         Map<Digest, Object> layers = new LinkedHashMap<>(); // by verity root: a layer may be in an image twice
         Map<Digest, Digest> diffIds = new LinkedHashMap<>();
@@ -79,7 +88,30 @@ public final class FleetPush {
                 }
             }
         }
-        Digest nativeImage = nativeImage(subject, image, flattened, layers, diffIds, tag);
+        Digest nativeImage = nativeImage(
+                FleetTypes.NATIVE_IMAGE,
+                subject,
+                config(image, flattened, diffIds),
+                inOrder(flattened, layers),
+                tags.compressed);
+        if (tags.plain.isPresent()) {
+            for (StoredBlob blob : flattened.layers()) {
+                Descriptor plain = new Descriptor(
+                        FleetTypes.PLAIN_LAYER,
+                        Objects.requireNonNull(diffIds.get(blob.hashes().rootHash())),
+                        Files.size(blob.blob()),
+                        null,
+                        List.of());
+                repository.putBlob(plain, blob.blob(), Optional.empty(), listener);
+                layers.put(blob.hashes().rootHash(), described(plain, Map.of()));
+            }
+            Digest _ = nativeImage(
+                    FleetTypes.PLAIN_IMAGE,
+                    subject,
+                    config(image, flattened, diffIds),
+                    inOrder(flattened, layers),
+                    tags.plain.get());
+        }
         proof(subject, flattened);
         Descriptor statement = small(FleetTypes.STATEMENT, envelope);
         put(subject, FleetTypes.STATEMENT, empty(), List.of(described(statement, Map.of())), Optional.empty());
@@ -89,27 +121,32 @@ public final class FleetPush {
     }
 
     private Digest nativeImage(
-            Descriptor subject,
-            StoredImage image,
-            FlattenedImage flattened,
-            Map<Digest, Object> layers,
-            Map<Digest, Digest> diffIds,
-            String tag)
+            String artifactType, Descriptor subject, Map<String, Object> config, List<Object> layers, String tag)
             throws IOException {
+        Descriptor described = small(MediaType.OCI_CONFIG, JsonWriter.write(config));
+        return put(subject, artifactType, described, layers, Optional.of(tag));
+    }
+
+    private static List<Object> inOrder(FlattenedImage flattened, Map<Digest, Object> layers) {
         List<Object> all = new ArrayList<>();
+        flattened.layers().forEach(blob -> all.add(layers.get(blob.hashes().rootHash())));
+        return all;
+    }
+
+    /** The image's own configuration, with the digests of the EROFS images for diffIDs. */
+    private static Map<String, Object> config(StoredImage image, FlattenedImage flattened, Map<Digest, Digest> diffIds)
+            throws IOException {
         List<Object> plain = new ArrayList<>();
-        for (StoredBlob blob : flattened.layers()) {
-            all.add(layers.get(blob.hashes().rootHash()));
-            plain.add(String.valueOf(diffIds.get(blob.hashes().rootHash())));
-        }
+        flattened
+                .layers()
+                .forEach(blob ->
+                        plain.add(String.valueOf(diffIds.get(blob.hashes().rootHash()))));
         Map<String, Object> config = new TreeMap<>();
         if (JsonParser.parse("image configuration", image.configBytes()).tree() instanceof Map<?, ?> members) {
             members.forEach((name, value) -> config.put(String.valueOf(name), value));
         }
         config.put("rootfs", Map.of("type", "layers", "diff_ids", plain));
-        config.put("os.features", List.of("erofs"));
-        Descriptor described = small(MediaType.OCI_CONFIG, JsonWriter.write(config));
-        return put(subject, FleetTypes.NATIVE_IMAGE, described, all, Optional.of(tag));
+        return config;
     }
 
     private void proof(Descriptor subject, FlattenedImage flattened) throws IOException {

@@ -5,6 +5,15 @@ final class FleetTypes {
     /** An image manifest like the original's, its layers being EROFS images. */
     static final String NATIVE_IMAGE = "application/vnd.lamina.native-image.v1";
 
+    /** The same with layers that are not compressed, under the media type that containerd 2.1 to 2.2 know. */
+    static final String PLAIN_IMAGE = "application/vnd.lamina.plain-image.v1";
+
+    /**
+     * What containerd 2.1 takes for a layer (prefix, core/images/mediatypes.go) and for an EROFS image (suffix, and none
+     * of compression; plugins/diff/erofs/differ_linux.go).
+     */
+    static final String PLAIN_LAYER = "application/vnd.oci.image.layer.v1.erofs";
+
     /** A manifest of fsmeta and level-0 hashes. */
     static final String PROOF = "application/vnd.lamina.proof.v1";
 
