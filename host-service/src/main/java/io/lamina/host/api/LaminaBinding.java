@@ -39,28 +39,33 @@ final class LaminaBinding {
         services.unary(
                 LaminaGrpcService.Attach,
                 quick,
-                request -> new Calls.Subject(
-                        request.getKey(), "", request.getSandbox() + " process " + request.getPid()),
+                request ->
+                        new Calls.Subject(request.getKey(), "", request.getSandbox() + " process " + request.getPid()),
                 (request, _) -> attach(request));
-        services.unary(LaminaGrpcService.Detach, quick, request -> Calls.Subject.of(Long.toString(request.getId())), (request, _) -> {
-            parts.owners.detach(request.getId());
-            return DetachResponse.getDefaultInstance();
-        });
+        services.unary(
+                LaminaGrpcService.Detach,
+                quick,
+                request -> Calls.Subject.of(Long.toString(request.getId())),
+                (request, _) -> {
+                    parts.owners.detach(request.getId());
+                    return DetachResponse.getDefaultInstance();
+                });
     }
 
     private AttachResponse attach(AttachRequest request) throws IOException {
-        Attachment attachment = parts.owners.attach(
-                request.getKey(), request.getPid(), request.getSandbox(), request.getServe());
+        Attachment attachment =
+                parts.owners.attach(request.getKey(), request.getPid(), request.getSandbox(), request.getServe());
         AttachResponse.Builder answer = AttachResponse.newBuilder().setId(attachment.id());
         if (!request.getServe()) {
             return answer.build();
         }
         try {
             ServedAttachment served = parts.served.serve(attachment);
-            served.device().ifPresent(device -> answer.setRootHash(device.rootHash().hex())
-                    .setSizeBytes(device.sizeBytes())
-                    .setDataBlocks(device.dataBlocks())
-                    .setHashStartBlock(device.hashStartBlock()));
+            served.device()
+                    .ifPresent(device -> answer.setRootHash(device.rootHash().hex())
+                            .setSizeBytes(device.sizeBytes())
+                            .setDataBlocks(device.dataBlocks())
+                            .setHashStartBlock(device.hashStartBlock()));
             served.imageSocket().ifPresent(path -> answer.setImageSocket(path.toString()));
             served.scratchSocket().ifPresent(path -> answer.setScratchSocket(path.toString()));
             return answer.build();

@@ -95,8 +95,10 @@ public final class DataPlaneProcess implements AutoCloseable {
      */
     public int listenAlone(DeviceSpec device, OwnedFd listening) throws IOException {
         int id = client.serve(device, listening, ServedDevice.ANY_UID);
-        for (int file :
-                device.runs().stream().mapToInt(DeviceSpec.Run::fileId).distinct().toArray()) {
+        for (int file : device.runs().stream()
+                .mapToInt(DeviceSpec.Run::fileId)
+                .distinct()
+                .toArray()) {
             client.dropFile(file);
         }
         return id;

@@ -117,15 +117,16 @@ public final class ServedDevices implements AutoCloseable {
                 int blockBytes = device.get().geometry().dataBlockSizeBytes();
                 listening.add(listen(image(attachment), plane -> plane.describe(extents, blockBytes, QUEUES, false)));
             }
-            boolean writable =
-                    snapshot.kind() == Snapshot.Kind.ACTIVE && snapshot.content().scratchBytes() > 0;
+            boolean writable = snapshot.kind() == Snapshot.Kind.ACTIVE
+                    && snapshot.content().scratchBytes() > 0;
             if (writable) {
                 listening.add(serveScratch(attachment, snapshot));
             }
             if (listening.isEmpty()) {
                 throw new RefusedException(
                         RefusedException.Reason.FAILED_PRECONDITION,
-                        "snapshot " + snapshot.key() + " lies on no image and has no size to write in: nothing to serve");
+                        "snapshot " + snapshot.key()
+                                + " lies on no image and has no size to write in: nothing to serve");
             }
             ServedAttachment result = new ServedAttachment(
                     attachment,

@@ -30,8 +30,7 @@ public final class DiffBinding {
      */
     public void bind(GrpcServer server, Calls heavy) {
         Services services = new Services(server);
-        services.unary(
-                DiffGrpcService.Apply, heavy, DiffBinding::subject, this::apply);
+        services.unary(DiffGrpcService.Apply, heavy, DiffBinding::subject, this::apply);
         services.unary(DiffGrpcService.Diff, heavy, request -> Calls.Subject.of(request.getRef()), this::diff);
     }
 

@@ -28,7 +28,8 @@ public final class Services {
      *
      * @param subject what a request is about, for the log
      */
-    public <Q, A> void unary(ServiceMethod<Q, A> method, Calls calls, Function<Q, Calls.Subject> subject, Work<Q, A> work) {
+    public <Q, A> void unary(
+            ServiceMethod<Q, A> method, Calls calls, Function<Q, Calls.Subject> subject, Work<Q, A> work) {
         server.callHandler(method, request -> {
             AtomicBoolean asked = new AtomicBoolean();
             AtomicBoolean gone = watch(request);

@@ -5,23 +5,16 @@ import com.google.protobuf.Timestamp;
 import io.lamina.host.store.RefusedException;
 import io.lamina.host.store.Snapshot;
 import io.lamina.host.store.SnapshotStore;
-import io.lamina.wire.snapshots.CommitSnapshotRequest;
 import io.lamina.wire.snapshots.Info;
 import io.lamina.wire.snapshots.ListSnapshotsRequest;
 import io.lamina.wire.snapshots.ListSnapshotsResponse;
-import io.lamina.wire.snapshots.MountsRequest;
 import io.lamina.wire.snapshots.MountsResponse;
-import io.lamina.wire.snapshots.PrepareSnapshotRequest;
 import io.lamina.wire.snapshots.PrepareSnapshotResponse;
-import io.lamina.wire.snapshots.RemoveSnapshotRequest;
 import io.lamina.wire.snapshots.SnapshotsGrpcService;
-import io.lamina.wire.snapshots.StatSnapshotRequest;
 import io.lamina.wire.snapshots.StatSnapshotResponse;
 import io.lamina.wire.snapshots.UpdateSnapshotRequest;
 import io.lamina.wire.snapshots.UpdateSnapshotResponse;
-import io.lamina.wire.snapshots.UsageRequest;
 import io.lamina.wire.snapshots.UsageResponse;
-import io.lamina.wire.snapshots.ViewSnapshotRequest;
 import io.lamina.wire.snapshots.ViewSnapshotResponse;
 import io.lamina.wire.types.Mount;
 import io.vertx.grpc.server.GrpcServer;
@@ -85,11 +78,18 @@ public final class SnapshotsBinding {
                 (request, _) -> MountsResponse.newBuilder()
                         .addAllMounts(wire(snapshotter.mounts(request.getKey())))
                         .build());
-        services.unary(SnapshotsGrpcService.Commit, heavy, request -> Calls.Subject.ofSnapshot(request.getKey(), request.getLabelsMap()), (request, _) -> {
-            snapshotter.commit(
-                    request.getKey(), named(request.getName()), optional(request.getParent()), request.getLabelsMap());
-            return Empty.getDefaultInstance();
-        });
+        services.unary(
+                SnapshotsGrpcService.Commit,
+                heavy,
+                request -> Calls.Subject.ofSnapshot(request.getKey(), request.getLabelsMap()),
+                (request, _) -> {
+                    snapshotter.commit(
+                            request.getKey(),
+                            named(request.getName()),
+                            optional(request.getParent()),
+                            request.getLabelsMap());
+                    return Empty.getDefaultInstance();
+                });
         services.unary(SnapshotsGrpcService.Remove, quick, request -> subject(request.getKey()), (request, _) -> {
             snapshotter.remove(request.getKey());
             return Empty.getDefaultInstance();

@@ -169,8 +169,8 @@ final class Schema {
                     """
             CREATE INDEX lease_fsmeta_fsmeta ON lease_fsmeta(fsmeta)"""),
             List.of(
-            // served: whether the daemon serves the snapshot's devices to the owner's machine.
-            """
+                    // served: whether the daemon serves the snapshot's devices to the owner's machine.
+                    """
             ALTER TABLE attachment ADD COLUMN served INTEGER NOT NULL DEFAULT 0"""));
 
     private Schema() {}
