@@ -8,6 +8,7 @@ import io.lamina.linux.MountTable;
 import io.lamina.wire.diff.ApplyRequest;
 import io.lamina.wire.diff.DiffGrpcClient;
 import io.lamina.wire.lamina.AttachRequest;
+import io.lamina.wire.lamina.AttachResponse;
 import io.lamina.wire.lamina.DetachRequest;
 import io.lamina.wire.lamina.LaminaGrpcClient;
 import io.lamina.wire.lamina.StatusRequest;
@@ -190,6 +191,16 @@ final class TestDaemon implements AutoCloseable {
                         .setSandbox("a test")
                         .build()))
                 .getId();
+    }
+
+    /** As {@link #attach}, with the snapshot's devices served. */
+    AttachResponse serve(String key, long pid) {
+        return await(lamina.attach(AttachRequest.newBuilder()
+                .setKey(key)
+                .setPid((int) pid)
+                .setSandbox("a test")
+                .setServe(true)
+                .build()));
     }
 
     void detach(long id) {
