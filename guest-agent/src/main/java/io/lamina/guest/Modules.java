@@ -9,7 +9,8 @@ import java.nio.file.Path;
 
 /**
  * The kernel's modules that the initramfs has, in groups: a file {@code modules.GROUP} lists one name a line, what is needed
- * first before what needs it. Only the first group is loaded at each start, which has to be quick.
+ * first before what needs it. The first group is there already where the initramfs is ours; the others are loaded when they
+ * are needed, since a start has to be quick.
  */
 final class Modules {
     /** What every start needs. */
@@ -22,6 +23,7 @@ final class Modules {
     static final String SCRATCH = "scratch";
 
     private static final Path HOME = Path.of("/lamina");
+    private static final Path LOADED = Path.of("/sys/module");
 
     private Modules() {}
 
@@ -31,6 +33,9 @@ final class Modules {
      */
     static void load(String group) throws IOException {
         for (String module : Files.readAllLines(HOME.resolve("modules." + group))) {
+            if (Files.exists(LOADED.resolve(module))) {
+                continue;
+            }
             try {
                 KernelModule.load(HOME.resolve("modules").resolve(module));
             } catch (SystemCallException failure) {

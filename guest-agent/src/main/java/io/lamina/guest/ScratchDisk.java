@@ -55,6 +55,9 @@ final class ScratchDisk {
     /** Below this there is no room for the file system's own tables. */
     private static final long MIN_BYTES = 16 << 20;
 
+    /** Of ext2 with blocks of 4096 bytes: as many blocks as one block has bits. */
+    private static final long GROUP_BYTES = 8L * SECTOR_BYTES * SECTOR_BYTES;
+
     private final BlockDevice disk;
 
     private ScratchDisk(BlockDevice disk) {
@@ -84,6 +87,7 @@ final class ScratchDisk {
             Path tags = mapper.createSecret(TAGS, List.of(tags(sectors)));
             plain = mapper.createSecret(PLAIN, List.of(crypt(tags, sectors)));
         }
+        clear(plain);
         makeFileSystem(plain);
         return plain;
     }
@@ -93,10 +97,13 @@ final class ScratchDisk {
      * is left. That is the disk's word, which the host can change: a wrong one makes the next step fail.
      */
     private long formatTags(DeviceMapper mapper) throws IOException {
-        try (FileChannel channel = FileChannel.open(disk.node(), StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+        try (FileChannel channel = FileChannel.open(disk.node(), StandardOpenOption.WRITE)) {
             write(channel, ByteBuffer.allocate(SECTOR_BYTES));
-            Path _ = mapper.createSecret(TAGS, List.of(tags(TABLE_SECTORS)));
-            mapper.remove(TAGS);
+        }
+        Path _ = mapper.createSecret(TAGS, List.of(tags(TABLE_SECTORS)));
+        mapper.remove(TAGS);
+        // Opened anew, when nobody else has the disk: what the kernel has cached of it, our zeroes, is then forgotten.
+        try (FileChannel channel = FileChannel.open(disk.node(), StandardOpenOption.READ)) {
             ByteBuffer superblock =
                     ByteBuffer.allocate(DeviceMapper.SECTOR_BYTES).order(ByteOrder.LITTLE_ENDIAN);
             while (superblock.hasRemaining() && channel.read(superblock, superblock.position()) > 0) {}
@@ -137,7 +144,19 @@ final class ScratchDisk {
         return parameters;
     }
 
-    /** All that a file system reads has to be written first: a sector that never was has no right tag. */
+    /**
+     * All that is read has to be written first: a sector that never was has no right tag. mke2fs writes whole blocks and
+     * reads none, but for superblocks, which are a part of the first block of some groups.
+     */
+    private static void clear(Path device) throws IOException {
+        try (FileChannel channel = FileChannel.open(device, StandardOpenOption.WRITE)) {
+            long sizeBytes = channel.size();
+            for (long at = 0; at < sizeBytes; at += GROUP_BYTES) {
+                channel.write(ByteBuffer.allocate(SECTOR_BYTES), at);
+            }
+        }
+    }
+
     private static void makeFileSystem(Path device) throws IOException, InterruptedException {
         try (Pidfd mkfs = Spawn.of(
                         BUSYBOX,

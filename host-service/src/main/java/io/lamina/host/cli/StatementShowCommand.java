@@ -2,14 +2,18 @@ package io.lamina.host.cli;
 
 import io.lamina.images.oci.Digest;
 import io.lamina.images.statement.ImageStatement;
+import io.lamina.images.statement.SigstoreBundle;
+import io.lamina.images.statement.StatementPayload;
 import io.lamina.images.statement.StatementRefusedException;
 import io.lamina.images.statement.StatementSigner;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** {@code lamina statement show}. */
@@ -20,6 +24,15 @@ import picocli.CommandLine.Parameters;
 final class StatementShowCommand implements Callable<Integer> {
     @Parameters(index = "0", paramLabel = "STATEMENT", description = "The envelope.")
     private Path file = Path.of("");
+
+    @Option(
+            names = "--bundle",
+            paramLabel = "FILE",
+            description = {
+                "Write it to FILE as a Sigstore bundle too, for 'cosign verify-blob-attestation --bundle FILE --key PUBLIC.pem "
+                        + "--insecure-ignore-tlog --type " + StatementPayload.PREDICATE_TYPE + " MANIFEST'."
+            })
+    private @Nullable Path bundle;
 
     @Mixin
     private Answer.Form form = new Answer.Form();
@@ -34,6 +47,13 @@ final class StatementShowCommand implements Callable<Integer> {
                 .map(keyId -> "  key         " + (keyId.isEmpty() ? "not named" : keyId))
                 .toList());
         answer.withHidden("keyIds", keyIds);
+        if (bundle != null) {
+            try {
+                StatementFile.write(bundle, SigstoreBundle.of(envelope));
+            } catch (IllegalArgumentException notOne) {
+                throw new IOException(file + ": " + notOne.getMessage(), notOne);
+            }
+        }
         form.print(answer);
         return 0;
     }

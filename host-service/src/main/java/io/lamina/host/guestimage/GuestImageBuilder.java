@@ -65,12 +65,15 @@ final class GuestImageBuilder {
 
     private static final String MAIN_CLASS = "io.lamina.guest.Agent";
 
-    /** The first process. Whatever ends the agent ends the machine. */
+    /** The first process. Whatever ends the agent ends the machine. Modules are loaded here, since a shell is quick at it. */
     private static final String INIT = """
             #!/bin/busybox sh
             /bin/busybox mount -t proc proc /proc
             /bin/busybox mount -t sysfs sysfs /sys
             /bin/busybox mount -t devtmpfs dev /dev
+            for module in $(/bin/busybox cat /lamina/modules.load); do
+              /bin/busybox insmod /lamina/modules/$module
+            done
             /jre/bin/java @/lamina/java.options
             /bin/busybox poweroff -f
             """;
