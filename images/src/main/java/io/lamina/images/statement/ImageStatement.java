@@ -151,7 +151,12 @@ public record ImageStatement(
      * @param upperLayer see {@link ImageStatement}
      * @param validity see {@link ImageStatement}
      */
-    public record Terms(String reference, long version, UpperLayer upperLayer, Validity validity) {}
+    public record Terms(String reference, long version, UpperLayer upperLayer, Validity validity) {
+        /** A name and nothing else: no version, an upper layer in memory, always valid. */
+        public static Terms of(String reference) {
+            return new Terms(reference, 0, UpperLayer.MEMORY, Validity.ALWAYS);
+        }
+    }
 
     private static void checkBlocks(long blocks) {
         require(blocks >= 1 && blocks <= VerityGeometry.MAX_DATA_BLOCKS, "blocks from 1 to 2^40", blocks);
