@@ -186,7 +186,8 @@ final class DeviceServeCommand implements Callable<Integer> {
     }
 
     /** Where front-ends connect. */
-    private record Listening(OwnedFd fd, String name, @Nullable SocketPath path) implements AutoCloseable {
+    private record Listening(
+            OwnedFd fd, String name, @Nullable SocketPath path) implements AutoCloseable {
         /** Front-ends that look for the device find nothing any more. */
         void hide() throws IOException {
             if (path != null) {
