@@ -12,6 +12,9 @@ public final class DataFile {
     /** A FIFO is not waited for; a file on a disk and a block device do not heed it. */
     private static final int O_NONBLOCK = 04000;
 
+    /** Reads leave no trace in the inode, which costs a small read some percent of its time; for the file's owner. */
+    private static final int O_NOATIME = 01000000;
+
     /** {@code linux/fs.h}. */
     private static final int SEEK_END = 2;
 
@@ -23,7 +26,14 @@ public final class DataFile {
      * @param path may be {@code /proc/self/fd/N}, which opens the file of that descriptor anew
      */
     public static OwnedFd openForReading(Path path) throws SystemCallException {
-        return open(path, O_RDONLY | O_NONBLOCK);
+        try {
+            return open(path, O_RDONLY | O_NONBLOCK | O_NOATIME);
+        } catch (SystemCallException failure) {
+            if (failure.errno() != Errno.EPERM) {
+                throw failure;
+            }
+            return open(path, O_RDONLY | O_NONBLOCK);
+        }
     }
 
     /** Opens an existing file for reading and writing. */

@@ -21,6 +21,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 class VhostUserGuestTest {
     private static final int KILLS = 20;
     private static final int DISK_BYTES = 48 << 20;
+
+    /** Ten a second: a guest under emulation on a busy machine is slow to move. */
+    private static final int MIGRATION_LOOKS = 3000;
+
     private static final String ADD_DISK = """
             {"execute": "device_add", "arguments": {"driver": "vhost-user-blk-pci", "id": "d0", "bus": "rp0",
              "chardev": "c0", "num-queues": 2}}""".replace("\n", "");
@@ -141,7 +145,7 @@ class VhostUserGuestTest {
             assertEquals(expected(2), source.next());
             source.tell("{\"execute\": \"migrate\", \"arguments\": {\"uri\": \"unix:" + wire + "\"}}");
             String state = "";
-            for (int i = 0; i < 600 && !state.contains("completed"); i++) {
+            for (int i = 0; i < MIGRATION_LOOKS && !state.contains("completed"); i++) {
                 Thread.sleep(100);
                 state = source.tell("{\"execute\": \"query-migrate\"}");
                 assertFalse(state.contains("failed"), state);

@@ -6,11 +6,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.lamina.linux.DescriptorStreams;
 import io.lamina.linux.ExitStatus;
+import io.lamina.linux.LoopDevice;
 import io.lamina.linux.OwnedFd;
 import io.lamina.linux.Pidfd;
 import io.lamina.linux.Pipe;
 import io.lamina.linux.Spawn;
 import io.lamina.linux.UnixSocket;
+import io.lamina.linux.testing.Machine;
 import io.lamina.vhostuser.block.VirtioBlk;
 import io.lamina.vhostuser.frontend.BlockClient;
 import io.lamina.vhostuser.frontend.VhostUserFrontend;
@@ -199,11 +201,32 @@ class DeviceServeCommandTest {
     }
 
     @Test
+    void aBlockDeviceIsServedAsItIs() throws Exception {
+        Machine.needsRoot();
+        byte[] content = content(1 << 20);
+        Path socket = directory.resolve("socket");
+        try (LoopDevice loop = LoopDevice.readOnly(Files.write(directory.resolve("file"), content));
+                Server server = start("--socket", socket.toString(), "--raw", loop.path())) {
+            assertEquals("listening on " + socket + ": 1048576 bytes, read-only, 1 queue", server.line());
+            try (BlockClient client = connect(socket)) {
+                for (int at = 0; at < content.length; at += SLOT_BYTES) {
+                    byte[] expected = Arrays.copyOfRange(content, at, at + SLOT_BYTES);
+                    assertEquals(0, Arrays.compare(expected, read(client, at / 512, SLOT_BYTES)));
+                }
+            }
+            assertEquals(new ExitStatus(0, 0), server.end(Pidfd.SIGTERM));
+        }
+    }
+
+    @Test
     void whatCannotBeServedIsRefused() throws Exception {
         Path file = Files.write(directory.resolve("file"), content(4096));
         Path open = Files.createDirectory(directory.resolve("open"));
         Files.setPosixFilePermissions(open, PosixFilePermissions.fromString("rwxrwxrwx"));
         Path socket = directory.resolve("socket");
+        Path empty = Files.createFile(directory.resolve("empty"));
+        Path fifo = directory.resolve("fifo");
+        assertEquals(0, new ProcessBuilder("mkfifo", fifo.toString()).start().waitFor());
         List<List<String>> wrong = List.of(
                 List.of("--raw", file.toString()),
                 List.of("--socket", socket.toString()),
@@ -221,6 +244,9 @@ class DeviceServeCommandTest {
                 List.of("--socket", open.resolve("socket").toString(), "--raw", file.toString()),
                 List.of("--socket", file.toString(), "--raw", file.toString()),
                 List.of("--socket", socket.toString(), "--raw", directory.toString()),
+                List.of("--socket", socket.toString(), "--raw", "/dev/null"),
+                List.of("--socket", socket.toString(), "--raw", fifo.toString()),
+                List.of("--socket", socket.toString(), "--raw", empty.toString()),
                 List.of("--fd", "1", "--raw", file.toString()));
         for (List<String> arguments : impossible) {
             try (Server server = start(arguments.toArray(new String[0]))) {

@@ -84,42 +84,34 @@ public final class BufferCursor {
 
     /** Copies into the next bytes, without moving on. */
     public void copyFrom(MemorySegment source, long sourceOffset, long lengthBytes) {
+        copy(source, sourceOffset, lengthBytes, true);
+    }
+
+    /** Copies the next bytes out, without moving on. */
+    public void copyTo(MemorySegment target, long targetOffset, long lengthBytes) {
+        copy(target, targetOffset, lengthBytes, false);
+    }
+
+    private void copy(MemorySegment other, long otherOffset, long lengthBytes, boolean in) {
         int at = place;
         long from = inPlace;
         for (long done = 0; done < lengthBytes; ) {
             long bytes = Math.min(lengthBytes - done, chain.length(at) - from);
-            MemorySegment.copy(
-                    source,
-                    ValueLayout.JAVA_BYTE,
-                    sourceOffset + done,
-                    chain.memory(at),
-                    ValueLayout.JAVA_BYTE,
-                    chain.offset(at) + from,
-                    bytes);
+            MemorySegment memory = chain.memory(at);
+            long offset = chain.offset(at) + from;
+            if (in) {
+                copy(other, otherOffset + done, memory, offset, bytes);
+            } else {
+                copy(memory, offset, other, otherOffset + done, bytes);
+            }
             done += bytes;
             from = 0;
             at++;
         }
     }
 
-    /** Copies the next bytes out, without moving on. */
-    public void copyTo(MemorySegment target, long targetOffset, long lengthBytes) {
-        int at = place;
-        long from = inPlace;
-        for (long done = 0; done < lengthBytes; ) {
-            long bytes = Math.min(lengthBytes - done, chain.length(at) - from);
-            MemorySegment.copy(
-                    chain.memory(at),
-                    ValueLayout.JAVA_BYTE,
-                    chain.offset(at) + from,
-                    target,
-                    ValueLayout.JAVA_BYTE,
-                    targetOffset + done,
-                    bytes);
-            done += bytes;
-            from = 0;
-            at++;
-        }
+    private static void copy(MemorySegment source, long sourceOffset, MemorySegment target, long offset, long bytes) {
+        MemorySegment.copy(source, ValueLayout.JAVA_BYTE, sourceOffset, target, ValueLayout.JAVA_BYTE, offset, bytes);
     }
 
     /** Moves on by at most {@link #leftBytes}. */

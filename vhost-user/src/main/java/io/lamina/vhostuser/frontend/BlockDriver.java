@@ -173,10 +173,15 @@ public final class BlockDriver implements AutoCloseable {
         return slots;
     }
 
-    /** Tells a back-end of the queue and starts it. */
+    /** Tells a back-end of the queue and starts it from its beginning. */
     public void start(VhostUserFrontend frontend, int index, int queueSize) throws IOException {
+        startAt(frontend, index, queueSize, 0);
+    }
+
+    /** Tells a back-end of the queue and starts it at an available index. */
+    public void startAt(VhostUserFrontend frontend, int index, int queueSize, int base) throws IOException {
         frontend.tell(new Request.SetVringNum(index, queueSize));
-        frontend.tell(new Request.SetVringBase(index, 0));
+        frontend.tell(new Request.SetVringBase(index, base));
         frontend.tell(new Request.SetVringAddr(index, addresses(queueSize)));
         frontend.tell(new Request.SetVringKick(index, true), kick);
         frontend.tell(new Request.SetVringCall(index, true), call);

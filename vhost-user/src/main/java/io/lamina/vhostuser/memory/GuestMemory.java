@@ -185,6 +185,16 @@ public final class GuestMemory {
         throw new VhostUserException(what + " at 0x" + Long.toHexString(userAddress) + " is in no memory region");
     }
 
+    /** The front-end has memory at this address. */
+    public boolean holdsUserAddress(long userAddress) {
+        for (MemoryRegion region : regions) {
+            if (region.holds(region.offsetOfUser(userAddress))) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** Where the guest sees what the front-end has at this address, which is in one of the regions. */
     public long guestAddress(long userAddress) {
         for (MemoryRegion region : regions) {

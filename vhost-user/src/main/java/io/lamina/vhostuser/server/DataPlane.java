@@ -74,7 +74,9 @@ public final class DataPlane {
         }
         OwnedFd control = new OwnedFd(Integer.parseInt(arguments[1]));
         control.setCloseOnExec(true);
-        int loops = Math.max(1, Runtime.getRuntime().availableProcessors());
+        // The machines that are served need processors, too; and two loops that share one of two with a busy machine
+        // would get a quarter and a half of it.
+        int loops = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
         int status = 0;
         try {
             DataPlane dataPlane = new DataPlane(control, loops);

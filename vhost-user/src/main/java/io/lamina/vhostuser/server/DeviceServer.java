@@ -16,6 +16,9 @@ public final class DeviceServer {
 
     private static final long ACCEPT_AGAIN_MILLIS = 100;
 
+    /** Connections of one turn, so that who does nothing but connect does not keep other devices waiting. */
+    private static final int TURN_CONNECTIONS = 16;
+
     private final DeviceContext device;
     private final Events events;
     private final CompletableFuture<Void> closed = new CompletableFuture<>();
@@ -106,7 +109,11 @@ public final class DeviceServer {
             return;
         }
         try {
-            while (true) {
+            for (int left = TURN_CONNECTIONS; ; left--) {
+                if (left == 0) {
+                    device.loop().execute(this::accept);
+                    return;
+                }
                 if (session != null) {
                     // What it has sent decides whether it is still there.
                     session.receive();
@@ -161,7 +168,8 @@ public final class DeviceServer {
         if (closing) {
             finishClosing();
         } else {
-            accept();
+            // Not from here: a connection can end while it is opened, and thousands would be a stack of thousands.
+            device.loop().execute(this::accept);
         }
     }
 }

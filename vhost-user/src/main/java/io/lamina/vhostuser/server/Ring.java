@@ -90,14 +90,7 @@ final class Ring implements QueueWorker.Listener {
 
     /** Takes over the descriptor by which the device wakes the driver; null when the driver polls. */
     void setCall(@Nullable OwnedFd fd) throws IOException {
-        if (fd != null) {
-            closeUnless(isSignal(fd), fd, "SET_VRING_CALL");
-            fd.setNonBlocking();
-        }
-        if (call != null) {
-            call.close();
-        }
-        call = fd;
+        call = exchange(call, fd, "SET_VRING_CALL");
         if (worker != null) {
             // The descriptor before it may have been told of what its reader has not heard.
             interrupt();
@@ -106,14 +99,20 @@ final class Ring implements QueueWorker.Listener {
 
     /** Takes over the descriptor by which the device says that the ring is broken; null when nobody listens. */
     void setErr(@Nullable OwnedFd fd) throws IOException {
+        err = exchange(err, fd, "SET_VRING_ERR");
+    }
+
+    /** Checks the new descriptor of the two that the device writes to, and closes the one before it. */
+    private @Nullable OwnedFd exchange(@Nullable OwnedFd before, @Nullable OwnedFd fd, String request)
+            throws IOException {
         if (fd != null) {
-            closeUnless(isSignal(fd), fd, "SET_VRING_ERR");
+            closeUnless(isSignal(fd), fd, request);
             fd.setNonBlocking();
         }
-        if (err != null) {
-            err.close();
+        if (before != null) {
+            before.close();
         }
-        err = fd;
+        return fd;
     }
 
     void setEnabled(boolean enable) {
@@ -142,6 +141,7 @@ final class Ring implements QueueWorker.Listener {
                 || guest.memory().isEmpty()) {
             return;
         }
+        refuseVirtualIommu(where);
         QueueWorker started = new QueueWorker(device, isPacked() ? packed(where) : split(where), this);
         watchKick(started);
         worker = started;
@@ -153,6 +153,15 @@ final class Ring implements QueueWorker.Listener {
             started.wake();
         } else {
             started.pause(() -> {});
+        }
+    }
+
+    /** With a virtual IOMMU, QEMU names addresses that are the guest's, and says what they mean by IOTLB messages. */
+    private void refuseVirtualIommu(VringAddresses where) throws VhostUserException {
+        if ((guest.features() & VirtioFeatures.ACCESS_PLATFORM) != 0
+                && !guest.memory().holdsUserAddress(where.descriptor())) {
+            throw new VhostUserException("ring " + index + " at 0x" + Long.toHexString(where.descriptor())
+                    + " is not in the front-end's memory; a guest behind a virtual IOMMU is not served");
         }
     }
 

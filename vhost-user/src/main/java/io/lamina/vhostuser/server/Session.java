@@ -239,7 +239,7 @@ final class Session {
                 acknowledge(message);
             }
             case Request.IotlbMsg _ ->
-                throw new VhostUserException("IOTLB_MSG: a guest with a virtual IOMMU is not served");
+                throw new VhostUserException("IOTLB_MSG: a guest behind a virtual IOMMU is not served");
             case Request.SetConfig _ -> throw new VhostUserException("SET_CONFIG: nothing can be set");
             case Request.SetLogBase(long size, long offset) -> {
                 guest.setLog(size, offset, message.fds());

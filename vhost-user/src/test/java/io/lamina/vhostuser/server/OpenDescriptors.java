@@ -9,7 +9,7 @@ import java.util.stream.Stream;
 
 /** What this process has open, to see that nothing is left behind. */
 final class OpenDescriptors {
-    private static final int PATIENCE = 200;
+    private static final int PATIENCE = 1000;
 
     private OpenDescriptors() {}
 
