@@ -62,12 +62,19 @@ final class ExplainCommand implements Callable<Integer> {
                     what = inode.type().name().toLowerCase(Locale.ROOT).replace('_', ' ');
                     members.put("type", what);
                     members.put("bytes", inode.data().sizeBytes());
-                    what = ": " + what + (inode.type() == io.lamina.images.erofs.FileType.REGULAR ? " of " + inode.data().sizeBytes() + " bytes" : "");
+                    what = ": " + what
+                            + (inode.type() == io.lamina.images.erofs.FileType.REGULAR
+                                    ? " of " + inode.data().sizeBytes() + " bytes"
+                                    : "");
                 }
                 all.add(members);
-                lines.add("layer " + (event.layer() + 1) + "  " + diffId.substring(0, 19) + "  " + words(event.kind()) + what);
+                lines.add("layer " + (event.layer() + 1) + "  " + diffId.substring(0, 19) + "  " + words(event.kind())
+                        + what);
             }
-            form.print(new Answer().withHidden("path", path).withHidden("layers", all).withLines(lines));
+            form.print(new Answer()
+                    .withHidden("path", path)
+                    .withHidden("layers", all)
+                    .withLines(lines));
             return 0;
         }
     }

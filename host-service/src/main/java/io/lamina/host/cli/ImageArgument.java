@@ -13,7 +13,8 @@ import picocli.CommandLine.Spec;
 
 /** An image that a command looks into. */
 final class ImageArgument {
-    static final String WORDS = "An image of 'lamina images', or oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:REF]";
+    static final String WORDS =
+            "An image of 'lamina images', or oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:REF]";
 
     @Spec(Spec.Target.MIXEE)
     private CommandSpec command = CommandSpec.create();

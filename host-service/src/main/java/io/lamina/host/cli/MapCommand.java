@@ -55,12 +55,20 @@ final class MapCommand implements Callable<Integer> {
             HalfHash zeroes = half(ByteBuffer.wrap(PartHashes.zeroLeaves(VerityGeometry.STANDARD, 1)));
             for (int i = 0; i < flattened.layers().size(); i++) {
                 StoredBlob blob = flattened.layers().get(i);
-                part("layer " + (i + 1) + "  " + blob.diffId().toString().substring(0, 19), at, blob.blocks(), duplicates(i, blob, zeroes));
+                part(
+                        "layer " + (i + 1) + "  " + blob.diffId().toString().substring(0, 19),
+                        at,
+                        blob.blocks(),
+                        duplicates(i, blob, zeroes));
                 at += Math.ceilDiv(blob.blocks(), UNIT_BLOCKS) * UNIT_BLOCKS;
             }
             FlattenedDevice device = flattened.device();
             long start = device.hashStartBlock();
-            part("hash tree", start, device.sizeBytes() / VerityGeometry.STANDARD.dataBlockSizeBytes() - start, Map.of());
+            part(
+                    "hash tree",
+                    start,
+                    device.sizeBytes() / VerityGeometry.STANDARD.dataBlockSizeBytes() - start,
+                    Map.of());
             form.print(new Answer()
                     .withHidden("rootHash", device.rootHash().hex())
                     .withHidden("blocks", device.sizeBytes() / VerityGeometry.STANDARD.dataBlockSizeBytes())
@@ -112,7 +120,7 @@ final class MapCommand implements Callable<Integer> {
         });
         members.put("duplicates", shared);
         parts.add(members);
-        lines.add(String.format(
-                java.util.Locale.ROOT, "%-32s block %9d  %9d blocks%s", name, startBlock, blocks, words));
+        lines.add(
+                String.format(java.util.Locale.ROOT, "%-32s block %9d  %9d blocks%s", name, startBlock, blocks, words));
     }
 }

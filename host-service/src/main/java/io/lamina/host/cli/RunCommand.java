@@ -116,10 +116,7 @@ final class RunCommand implements Callable<Integer> {
     @Mixin
     private MachineOptions machine = new MachineOptions();
 
-    @Parameters(
-            index = "0",
-            paramLabel = "IMAGE",
-            description = ImageArgument.WORDS)
+    @Parameters(index = "0", paramLabel = "IMAGE", description = ImageArgument.WORDS)
     private String image = "";
 
     @Parameters(index = "1..*", paramLabel = "-- CMD ARG", arity = "0..*", description = "What to run.")

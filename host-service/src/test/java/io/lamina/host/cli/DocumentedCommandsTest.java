@@ -26,7 +26,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 
-/** Every command of the documents of this package, run in their order; and what every command has to have. */
+/** Every command of the documents of images and of the command line, run in their order; and what every command has to have. */
 class DocumentedCommandsTest {
     private static final Path REGISTRY = Optional.ofNullable(System.getenv("LAMINA_CONTAINERD"))
             .map(Path::of)
@@ -106,7 +106,12 @@ class DocumentedCommandsTest {
         Files.createDirectories(directory.resolve("tree/etc"));
         Files.writeString(directory.resolve("tree/etc/motd"), "hello\n");
         Process tar = new ProcessBuilder(
-                        "tar", "-C", directory.resolve("tree").toString(), "-cf", directory.resolve("l.tar").toString(), "etc")
+                        "tar",
+                        "-C",
+                        directory.resolve("tree").toString(),
+                        "-cf",
+                        directory.resolve("l.tar").toString(),
+                        "etc")
                 .start();
         assertEquals(0, tar.waitFor());
         byte[] layer = Files.readAllBytes(directory.resolve("l.tar"));
@@ -117,18 +122,23 @@ class DocumentedCommandsTest {
                 "architecture", "amd64",
                 "rootfs", Map.of("type", "layers", "diff_ids", List.of(digest.toString()))));
         byte[] manifest = JsonWriter.write(Map.of(
-                "schemaVersion", 2,
-                "mediaType", MediaType.OCI_MANIFEST,
+                "schemaVersion",
+                2,
+                "mediaType",
+                MediaType.OCI_MANIFEST,
                 "config",
-                        Map.of(
-                                "mediaType", MediaType.OCI_CONFIG,
-                                "digest", layout.put(config).toString(),
-                                "size", config.length),
+                Map.of(
+                        "mediaType", MediaType.OCI_CONFIG,
+                        "digest", layout.put(config).toString(),
+                        "size", config.length),
                 "layers",
-                        List.of(Map.of(
-                                "mediaType", "application/vnd.oci.image.layer.v1.tar",
-                                "digest", digest.toString(),
-                                "size", layer.length))));
+                List.of(Map.of(
+                        "mediaType",
+                        "application/vnd.oci.image.layer.v1.tar",
+                        "digest",
+                        digest.toString(),
+                        "size",
+                        layer.length))));
         Digest _ = layout.put(manifest);
         layout.name(ImageName.of("v1", MediaType.OCI_MANIFEST, manifest));
     }

@@ -67,19 +67,27 @@ class ImageCommandsTest {
             Digest digest = layout.put(tar);
             diffIds.add(digest.toString());
             layers.add(Map.of(
-                    "mediaType", "application/vnd.oci.image.layer.v1.tar", "digest", digest.toString(), "size", tar.length));
+                    "mediaType",
+                    "application/vnd.oci.image.layer.v1.tar",
+                    "digest",
+                    digest.toString(),
+                    "size",
+                    tar.length));
         }
         byte[] config = JsonWriter.write(Map.of(
                 "os", "linux", "architecture", "amd64", "rootfs", Map.of("type", "layers", "diff_ids", diffIds)));
         byte[] manifest = JsonWriter.write(Map.of(
-                "schemaVersion", 2,
-                "mediaType", MediaType.OCI_MANIFEST,
+                "schemaVersion",
+                2,
+                "mediaType",
+                MediaType.OCI_MANIFEST,
                 "config",
-                        Map.of(
-                                "mediaType", MediaType.OCI_CONFIG,
-                                "digest", layout.put(config).toString(),
-                                "size", config.length),
-                "layers", layers));
+                Map.of(
+                        "mediaType", MediaType.OCI_CONFIG,
+                        "digest", layout.put(config).toString(),
+                        "size", config.length),
+                "layers",
+                layers));
         Digest _ = layout.put(manifest);
         layout.name(ImageName.of("v1", MediaType.OCI_MANIFEST, manifest));
     }
@@ -159,8 +167,8 @@ class ImageCommandsTest {
         }
         Files.writeString(
                 directory.resolve("r.yml"),
-                "version: 0.1\nstorage: {filesystem: {rootdirectory: " + at("registry") + "}}\nhttp: {addr: \"127.0.0.1:"
-                        + port + "\"}\n");
+                "version: 0.1\nstorage: {filesystem: {rootdirectory: " + at("registry")
+                        + "}}\nhttp: {addr: \"127.0.0.1:" + port + "\"}\n");
         Process registry = new ProcessBuilder(REGISTRY.toString(), "serve", at("r.yml"))
                 .redirectErrorStream(true)
                 .redirectOutput(directory.resolve("r.log").toFile())
@@ -171,7 +179,8 @@ class ImageCommandsTest {
             }
             String name = "127.0.0.1:" + port + "/team/app:1";
             String root = string(json("import", "oci:" + at("layout") + ":v1", name, "--json"), "rootHash");
-            JsonObject pushed = json("push", "--plain-http", "--native", "--uncompressed", "--key", at("key.pem"), name, "--json");
+            JsonObject pushed =
+                    json("push", "--plain-http", "--native", "--uncompressed", "--key", at("key.pem"), name, "--json");
             assertEquals(root, string(pushed, "rootHash"));
 
             home("two");
