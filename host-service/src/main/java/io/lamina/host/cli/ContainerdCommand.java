@@ -24,7 +24,9 @@ final class ContainerdCommand {
                 "",
                 "With it, ctr, nerdctl and CRI find the snapshotter \"lamina\", and pulls unpack into it."
             },
-            mixinStandardHelpOptions = true)
+            mixinStandardHelpOptions = true,
+            footerHeading = "%nExamples:%n",
+            footer = {"  lamina containerd config --root /var/lib/lamina --socket /run/lamina/lamina.sock"})
     static final class Config implements Callable<Integer> {
         @Mixin
         private StoreOptions options = new StoreOptions();

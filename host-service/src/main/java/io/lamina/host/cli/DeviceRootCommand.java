@@ -14,7 +14,9 @@ import picocli.CommandLine.Mixin;
             "It is dm-verity's (format 1, sha256, salt of 32 zero bytes), over fsmeta and all layers; the tree lies behind "
                     + "them. The same image gives the same root hash on every machine."
         },
-        mixinStandardHelpOptions = true)
+        mixinStandardHelpOptions = true,
+        footerHeading = "%nExamples:%n",
+        footer = {"  lamina device root oci:build/layout:latest", "  lamina device root base.erofs top.erofs --json"})
 final class DeviceRootCommand implements Callable<Integer> {
     @Mixin
     private DeviceArguments arguments = new DeviceArguments();

@@ -14,7 +14,9 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "cat",
         description = "Writes the content of a file of an image to the standard output.",
-        mixinStandardHelpOptions = true)
+        mixinStandardHelpOptions = true,
+        footerHeading = "%nExamples:%n",
+        footer = {"  lamina erofs cat layer.erofs /etc/os-release"})
 final class ErofsCatCommand implements Callable<Integer> {
     private static final int PIECE_BYTES = 1 << 20;
 

@@ -16,7 +16,9 @@ import picocli.CommandLine.Mixin;
 @Command(
         name = "dump",
         description = "Tells what the superblock and the device table of an image say.",
-        mixinStandardHelpOptions = true)
+        mixinStandardHelpOptions = true,
+        footerHeading = "%nExamples:%n",
+        footer = {"  lamina erofs dump layer.erofs --json"})
 final class ErofsDumpCommand implements Callable<Integer> {
     @Mixin
     private ErofsFile file = new ErofsFile();

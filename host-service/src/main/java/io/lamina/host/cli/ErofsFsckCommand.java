@@ -21,7 +21,9 @@ import picocli.CommandLine.Mixin;
             "Data of further devices is read where the image's device table says that it lies in one flattened file. The exit "
                     + "status is 123 for a damaged image, each damage one line with structure, byte and rule."
         },
-        mixinStandardHelpOptions = true)
+        mixinStandardHelpOptions = true,
+        footerHeading = "%nExamples:%n",
+        footer = {"  lamina erofs fsck layer.erofs"})
 final class ErofsFsckCommand implements Callable<Integer> {
     @Mixin
     private ErofsFile file = new ErofsFile();

@@ -23,7 +23,9 @@ import picocli.CommandLine.Parameters;
             "",
             "Control characters and bytes that are no UTF-8 are shown as \\xHH, and can be written so in PATH."
         },
-        mixinStandardHelpOptions = true)
+        mixinStandardHelpOptions = true,
+        footerHeading = "%nExamples:%n",
+        footer = {"  lamina erofs ls -l layer.erofs /etc"})
 final class ErofsListCommand implements Callable<Integer> {
     @Mixin
     private ErofsFile file = new ErofsFile();

@@ -12,7 +12,9 @@ import picocli.CommandLine.Parameters;
         name = "stat",
         description =
                 "Tells all of an inode: type, mode, owner, time, size, layout on disk, extended attributes (base64).",
-        mixinStandardHelpOptions = true)
+        mixinStandardHelpOptions = true,
+        footerHeading = "%nExamples:%n",
+        footer = {"  lamina erofs stat layer.erofs /etc/passwd"})
 final class ErofsStatCommand implements Callable<Integer> {
     @Mixin
     private ErofsFile file = new ErofsFile();

@@ -29,7 +29,9 @@ final class GuestCommand {
                 "The same packages, Java and agent give the same bytes. run and quickstart do this by themselves when it "
                         + "was not done yet."
             },
-            mixinStandardHelpOptions = true)
+            mixinStandardHelpOptions = true,
+            footerHeading = "%nExamples:%n",
+            footer = {"  lamina guest build"})
     static final class Build implements Callable<Integer> {
         @Option(names = "--json", description = "Tell paths, sizes and digests as JSON.")
         private boolean json;

@@ -25,7 +25,9 @@ import picocli.CommandLine.Option;
             "With --policy, also the initdata that a run with this policy appends, and the register into which the boot stub "
                     + "of a unified kernel image measures all parts."
         },
-        mixinStandardHelpOptions = true)
+        mixinStandardHelpOptions = true,
+        footerHeading = "%nExamples:%n",
+        footer = {"  lamina guest measure --policy policy.json --json"})
 final class GuestMeasureCommand implements Callable<Integer> {
     @Option(names = "--policy", paramLabel = "FILE", description = "The guest's policy, by 'lamina statement policy'.")
     private @Nullable Path policy;

@@ -22,7 +22,9 @@ import picocli.CommandLine.Parameters;
             "LOWER and UPPER are EROFS images that are complete by themselves: a layer blob, or a whole image that 'device "
                     + "flatten --raw' wrote. The same trees give the same tar."
         },
-        mixinStandardHelpOptions = true)
+        mixinStandardHelpOptions = true,
+        footerHeading = "%nExamples:%n",
+        footer = {"  lamina layer diff -o layer.tar before after"})
 final class LayerDiffCommand implements Callable<Integer> {
     @Parameters(index = "0", paramLabel = "LOWER", description = "The tree that the layer will lie on.")
     private Path lower = Path.of("");

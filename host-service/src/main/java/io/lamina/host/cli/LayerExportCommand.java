@@ -25,7 +25,12 @@ import picocli.CommandLine.Parameters;
             "With the recipe that 'layer convert' left beside LAYER the tar is the identical one, bit for bit, and has the same "
                     + "diffID. Any other EROFS image gives a canonical tar: the same tree, sorted, the same bytes each time."
         },
-        mixinStandardHelpOptions = true)
+        mixinStandardHelpOptions = true,
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  lamina layer export layer.erofs -o layer.tar",
+            "  lamina layer export --canonical layer.erofs -o - | tar -tv"
+        })
 final class LayerExportCommand implements Callable<Integer> {
     @Parameters(index = "0", paramLabel = "LAYER", description = "An EROFS image.")
     private Path layer = Path.of("");

@@ -23,6 +23,8 @@ import picocli.CommandLine.HelpCommand;
             TagCommand.class,
             ExportCommand.class,
             ImportCommand.class,
+            MapCommand.class,
+            ExplainCommand.class,
             LayerCommand.class,
             DeviceCommand.class,
             ErofsCommand.class,
@@ -33,6 +35,7 @@ import picocli.CommandLine.HelpCommand;
             StoreCommand.class,
             StatusCommand.class,
             ContainerdCommand.class,
+            CompletionCommand.class,
             HelpCommand.class
         },
         footerHeading = "%nExit status:%n",

@@ -24,7 +24,9 @@ import picocli.CommandLine.Mixin;
             "Each step is told as it is done, and all times at the end. A second start finds image, layers and guest "
                     + "image of the first."
         },
-        mixinStandardHelpOptions = true)
+        mixinStandardHelpOptions = true,
+        footerHeading = "%nExamples:%n",
+        footer = {"  lamina quickstart"})
 final class QuickstartCommand implements Callable<Integer> {
     @Mixin
     private MachineOptions machine = new MachineOptions();

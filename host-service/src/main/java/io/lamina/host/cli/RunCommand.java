@@ -6,7 +6,6 @@ import io.lamina.host.run.ImageRun;
 import io.lamina.host.run.Installation;
 import io.lamina.host.run.RunOptions;
 import io.lamina.host.run.TrustOptions;
-import io.lamina.images.oci.ImageReference;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -35,6 +34,7 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         footerHeading = "%nExamples:%n",
         footer = {
+            "  lamina run debian:12 -- cat /etc/os-release    # after 'lamina pull debian:12'",
             "  lamina run oci:build/layout:latest -- /bin/sh -c 'id; uname -r'",
             "  lamina run --integrity=eager docker-archive:image.tar",
             "  lamina run --statement s.json --trust a.pem,b.pem --threshold 2 oci:build/layout",
@@ -116,10 +116,7 @@ final class RunCommand implements Callable<Integer> {
     @Mixin
     private MachineOptions machine = new MachineOptions();
 
-    @Parameters(
-            index = "0",
-            paramLabel = "IMAGE",
-            description = "oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:REF]")
+    @Parameters(index = "0", paramLabel = "IMAGE", description = ImageArgument.WORDS)
     private String image = "";
 
     @Parameters(index = "1..*", paramLabel = "-- CMD ARG", arity = "0..*", description = "What to run.")
@@ -127,9 +124,9 @@ final class RunCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, InterruptedException {
-        checkReference();
+        String reference = ImageArgument.reference(spec, image);
         RunOptions options = new RunOptions(
-                image,
+                reference,
                 command,
                 integrity.integrity,
                 machine.machine(),
@@ -160,13 +157,5 @@ final class RunCommand implements Callable<Integer> {
                 trusted.threshold(),
                 Optional.ofNullable(policy),
                 evidence.options());
-    }
-
-    private void checkReference() {
-        try {
-            ImageReference.parse(image);
-        } catch (IllegalArgumentException wrong) {
-            throw new ParameterException(spec.commandLine(), String.valueOf(wrong.getMessage()), wrong);
-        }
     }
 }

@@ -49,10 +49,7 @@ final class StatementCreateCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
-    @Parameters(
-            index = "0",
-            paramLabel = "IMAGE",
-            description = "oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:REF]")
+    @Parameters(index = "0", paramLabel = "IMAGE", description = ImageArgument.WORDS)
     private String image = "";
 
     @Option(
@@ -108,7 +105,8 @@ final class StatementCreateCommand implements Callable<Integer> {
         for (Path key : keys) {
             signers.add(KeyFiles.signing(key));
         }
-        StoredImage stored = ImageReference.parse(image).open();
+        StoredImage stored =
+                ImageReference.parse(ImageArgument.reference(spec, image)).open();
         BlobStore store = BlobStore.open(Installation.current().home().resolve("store"));
         try (FlattenedImage flattened = new ImagePreparation(store, new Steps(System.err, verbose)).flatten(stored)) {
             ImageStatement statement = flattened.statement(terms, stored);

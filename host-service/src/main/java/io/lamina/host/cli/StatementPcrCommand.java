@@ -20,7 +20,9 @@ import picocli.CommandLine.Parameters;
             "The guest extends the register with the digest of the signed bytes, before the container starts. That says which "
                     + "image runs only together with the registers of the boot: a false agent can extend the right digest."
         },
-        mixinStandardHelpOptions = true)
+        mixinStandardHelpOptions = true,
+        footerHeading = "%nExamples:%n",
+        footer = {"  lamina statement pcr statement.json"})
 final class StatementPcrCommand implements Callable<Integer> {
     @Parameters(index = "0", paramLabel = "STATEMENT", description = "The envelope.")
     private Path file = Path.of("");

@@ -20,7 +20,9 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "show",
         description = "Shows what a statement says. Nothing is verified here.",
-        mixinStandardHelpOptions = true)
+        mixinStandardHelpOptions = true,
+        footerHeading = "%nExamples:%n",
+        footer = {"  lamina statement show statement.json"})
 final class StatementShowCommand implements Callable<Integer> {
     @Parameters(index = "0", paramLabel = "STATEMENT", description = "The envelope.")
     private Path file = Path.of("");

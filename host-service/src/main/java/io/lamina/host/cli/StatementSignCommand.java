@@ -22,7 +22,9 @@ import picocli.CommandLine.Parameters;
             "",
             "Look at what you sign: 'lamina statement show', or better, make it yourself and compare."
         },
-        mixinStandardHelpOptions = true)
+        mixinStandardHelpOptions = true,
+        footerHeading = "%nExamples:%n",
+        footer = {"  lamina statement sign --key second.pem -o both.json statement.json"})
 final class StatementSignCommand implements Callable<Integer> {
     @Parameters(index = "0", paramLabel = "STATEMENT", description = "The envelope.")
     private Path file = Path.of("");

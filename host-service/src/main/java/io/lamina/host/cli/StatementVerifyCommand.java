@@ -30,7 +30,12 @@ import picocli.CommandLine.Parameters;
             "With --image, the device is made from the image again and compared with what the statement says of it. The exit "
                     + "status of a statement that is refused is 123."
         },
-        mixinStandardHelpOptions = true)
+        mixinStandardHelpOptions = true,
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  lamina statement verify --trust a.pub,b.pub --threshold 2 statement.json",
+            "  lamina statement verify --policy policy.json --image oci:build/layout statement.json"
+        })
 final class StatementVerifyCommand implements Callable<Integer> {
     @Parameters(index = "0", paramLabel = "STATEMENT", description = "The envelope.")
     private Path file = Path.of("");

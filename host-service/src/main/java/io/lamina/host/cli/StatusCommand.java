@@ -12,7 +12,9 @@ import picocli.CommandLine.Mixin;
 @Command(
         name = "status",
         description = "Tells what the daemon is, has, and has done since its start.",
-        mixinStandardHelpOptions = true)
+        mixinStandardHelpOptions = true,
+        footerHeading = "%nExamples:%n",
+        footer = {"  lamina status --socket /run/lamina/lamina.sock"})
 final class StatusCommand implements Callable<Integer> {
     @Mixin
     private StoreOptions options = new StoreOptions();

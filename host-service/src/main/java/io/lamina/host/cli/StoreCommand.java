@@ -41,7 +41,12 @@ final class StoreCommand {
     }
 
     /** {@code lamina store ls}. */
-    @Command(name = "ls", description = "Lists the snapshots with their layers.", mixinStandardHelpOptions = true)
+    @Command(
+            name = "ls",
+            description = "Lists the snapshots with their layers.",
+            mixinStandardHelpOptions = true,
+            footerHeading = "%nExamples:%n",
+            footer = {"  lamina store ls --root /var/lib/lamina"})
     static final class ListIt implements Callable<Integer> {
         @Mixin
         private StoreOptions options = new StoreOptions();
@@ -76,7 +81,9 @@ final class StoreCommand {
     @Command(
             name = "du",
             description = "Tells what takes the disk, and what sharing saves.",
-            mixinStandardHelpOptions = true)
+            mixinStandardHelpOptions = true,
+            footerHeading = "%nExamples:%n",
+            footer = {"  lamina store du --json"})
     static final class Size implements Callable<Integer> {
         @Mixin
         private StoreOptions options = new StoreOptions();
@@ -112,7 +119,9 @@ final class StoreCommand {
                 "",
                 "With --deep every byte is read and compared with its hash."
             },
-            mixinStandardHelpOptions = true)
+            mixinStandardHelpOptions = true,
+            footerHeading = "%nExamples:%n",
+            footer = {"  lamina store fsck --deep"})
     static final class Check implements Callable<Integer> {
         @Mixin
         private StoreOptions options = new StoreOptions();
@@ -162,7 +171,9 @@ final class StoreCommand {
     @Command(
             name = "gc",
             description = "Removes layers and merged trees that no snapshot needs and nobody has asked for lately.",
-            mixinStandardHelpOptions = true)
+            mixinStandardHelpOptions = true,
+            footerHeading = "%nExamples:%n",
+            footer = {"  lamina store gc --unused-for 7d"})
     static final class Collect implements Callable<Integer> {
         @Mixin
         private StoreOptions options = new StoreOptions();
@@ -203,7 +214,9 @@ final class StoreCommand {
                 "",
                 "They name it in additional_stores and never write it. What changes later is published by itself."
             },
-            mixinStandardHelpOptions = true)
+            mixinStandardHelpOptions = true,
+            footerHeading = "%nExamples:%n",
+            footer = {"  lamina store publish --root /var/lib/lamina"})
     static final class Publish implements Callable<Integer> {
         @Mixin
         private StoreOptions options = new StoreOptions();

@@ -35,7 +35,12 @@ import picocli.CommandLine.Spec;
                     + "4 and 7 are known from a boot that was watched, 11 from 'lamina guest measure'. The exit status of "
                     + "evidence that is refused is 123."
         },
-        mixinStandardHelpOptions = true)
+        mixinStandardHelpOptions = true,
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  lamina verify-evidence --attestation-key ak.pem --nonce 0123abcd --statement statement.json "
+                    + "--register 4=HEX evidence.json"
+        })
 final class VerifyEvidenceCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec = CommandSpec.create();
