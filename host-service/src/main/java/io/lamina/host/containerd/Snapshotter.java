@@ -188,7 +188,8 @@ public final class Snapshotter {
         if (Files.exists(directories().scratch(active.id()))) {
             throw new RefusedException(
                     Reason.FAILED_PRECONDITION,
-                    "snapshot " + active.key() + " was written by a machine, whose file systems this host does not read");
+                    "snapshot " + active.key()
+                            + " was written by a machine, whose file systems this host does not read");
         }
         boolean hasParent = active.parent().isPresent() || parent.isPresent();
         if (active.isUnpack()
