@@ -185,6 +185,12 @@ public final class Snapshotter {
             }
             return applied.get();
         }
+        if (Files.exists(directories().scratch(active.id()))) {
+            throw new RefusedException(
+                    Reason.FAILED_PRECONDITION,
+                    "snapshot " + active.key()
+                            + " was written by a machine, whose file systems this host does not read");
+        }
         boolean hasParent = active.parent().isPresent() || parent.isPresent();
         if (active.isUnpack()
                 && hasParent

@@ -67,10 +67,23 @@ public final class Store implements AutoCloseable {
 
     private static Store open(StoreRoot root, List<StoreLock> locks) throws IOException {
         List<AdditionalStore> additional = new ArrayList<>();
-        for (Path path : root.additional()) {
-            additional.add(AdditionalStore.open(path));
+        try {
+            for (Path path : root.additional()) {
+                additional.add(AdditionalStore.open(path));
+            }
+            Database database = Database.open(root.database());
+            try {
+                return new Store(root, locks, database, additional);
+            } catch (IOException | RuntimeException failure) {
+                database.close();
+                throw failure;
+            }
+        } catch (IOException | RuntimeException failure) {
+            for (AdditionalStore store : additional) {
+                store.close();
+            }
+            throw failure;
         }
-        return new Store(root, locks, Database.open(root.database()), additional);
     }
 
     /** Directories without rows go, rows without directories get new ones: only a loss of power can have parted them. */

@@ -197,6 +197,8 @@ class MachineDaemonTest {
             try (var left = Files.list(directory.resolve("store/sockets"))) {
                 assertEquals(List.of(), left.toList());
             }
+            Refused unread = assertThrows(Refused.class, () -> client.commit("written", "k8s.io/2/c"));
+            assertEquals(GrpcStatus.FAILED_PRECONDITION, unread.status());
             client.remove("k8s.io/2/c");
             client.cleanup();
             assertFalse(Files.exists(directory.resolve("store/snapshots/2")));

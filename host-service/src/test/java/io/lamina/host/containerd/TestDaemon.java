@@ -217,17 +217,19 @@ final class TestDaemon implements AutoCloseable {
 
     List<Info> list(String... filters) {
         List<Info> infos = new ArrayList<>();
-        await(snapshots
+        CompletableFuture<Void> end = new CompletableFuture<>();
+        // On the event loop that brings the answer, or its end could have passed before anybody listens.
+        vertx.runOnContext(_ -> snapshots
                 .list(ListSnapshotsRequest.newBuilder()
                         .addAllFilters(List.of(filters))
                         .build())
-                .compose(stream -> {
-                    CompletableFuture<Void> end = new CompletableFuture<>();
+                .onFailure(end::completeExceptionally)
+                .onSuccess(stream -> {
                     stream.handler(page -> infos.addAll(page.getInfoList()));
                     stream.exceptionHandler(end::completeExceptionally);
                     stream.endHandler(_ -> end.complete(null));
-                    return Future.fromCompletionStage(end);
                 }));
+        await(Future.fromCompletionStage(end));
         return infos;
     }
 
