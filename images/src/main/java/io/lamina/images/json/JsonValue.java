@@ -4,6 +4,7 @@ import io.lamina.images.CorruptImageException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -77,6 +78,35 @@ public final class JsonValue {
             result.add(element.string());
         }
         return List.copyOf(result);
+    }
+
+    /** The value as {@link JsonWriter} takes it; null, and members and elements that are null, are left out. */
+    public Object tree() {
+        return value == null ? Map.of() : tree(value);
+    }
+
+    private static Object tree(Object value) {
+        return switch (value) {
+            case Map<?, ?> members -> {
+                Map<String, Object> kept = new TreeMap<>();
+                members.forEach((name, member) -> {
+                    if (member != null) {
+                        kept.put((String) name, tree(member));
+                    }
+                });
+                yield kept;
+            }
+            case List<?> elements -> {
+                List<Object> kept = new ArrayList<>();
+                for (Object element : elements) {
+                    if (element != null) {
+                        kept.add(tree(element));
+                    }
+                }
+                yield kept;
+            }
+            default -> value;
+        };
     }
 
     /** An error about this value for a rule that only its reader knows. */
