@@ -30,20 +30,26 @@ import java.util.TreeMap;
  * Makes the forms of an image in a directory that all its attachments share. A form that is there is whole: it was
  * written beside, forced, and renamed.
  */
-final class ImageForms {
+public final class ImageForms {
     private final Path directory;
     private final FlattenedDevice device;
     private final List<StoredBlob> layers;
     private final SortedMap<Form, Path> files = new TreeMap<>();
 
-    ImageForms(Path directory, FlattenedDevice device, List<StoredBlob> layers) throws IOException {
+    /**
+     * Prepares to make forms of a device.
+     *
+     * @param directory is made if it is missing
+     * @param layers of the device, base first; for the forms that point to them
+     */
+    public ImageForms(Path directory, FlattenedDevice device, List<StoredBlob> layers) throws IOException {
         this.directory = Files.createDirectories(directory);
         this.device = device;
         this.layers = List.copyOf(layers);
     }
 
     /** What was made or found. */
-    SortedMap<Form, Path> files() {
+    public SortedMap<Form, Path> files() {
         return files;
     }
 
@@ -71,13 +77,13 @@ final class ImageForms {
     }
 
     /** The whole device in one file, whose name is the one that Kata's Go runtime looks for; and its sidecar. */
-    void raw() throws IOException {
+    public void raw() throws IOException {
         make(Form.RAW, KataGoMounts.LAYER_NAME, (_, target) -> device.writeRaw(target));
         sidecar(Form.RAW_DMVERITY, KataGoMounts.LAYER_NAME, device.rootHash(), VerityFile.hashOffsetBytes(device));
     }
 
     /** An image with nothing in it, with its tree and sidecar. */
-    void empty() throws IOException {
+    public void empty() throws IOException {
         String name = "empty.erofs";
         try (EmptyLayer nothing = EmptyLayer.in(directory)) {
             FlattenedDevice empty = nothing.device();

@@ -42,7 +42,9 @@ public record VhostUserVolume(VhostUserStore store, Path directVolumes, Path vol
     void publish(String name, Path lease) throws IOException {
         Path directory = directVolumes.resolve(DirectVolume.directoryName(volume));
         Path node = store.node(name);
-        AttachmentDirectory.write(lease.resolve(NOTE), (node + "\n" + directory).getBytes(StandardCharsets.UTF_8));
+        AttachmentDirectory.write(
+                lease.resolve(NOTE),
+                (node + "\n" + directory + "\n" + store.socket(name) + ".lock").getBytes(StandardCharsets.UTF_8));
         // Beside the directory that the runtime walks, and then whole into it.
         Path building = store.root().resolve("block").resolve(name + "~");
         try (FileChannel lock = FileChannel.open(
@@ -88,12 +90,20 @@ public record VhostUserVolume(VhostUserStore store, Path directVolumes, Path vol
             return;
         }
         List<String> lines = Files.readAllLines(note);
-        if (lines.size() != 2) {
-            throw new CorruptImageException(note.toString(), "has " + lines.size() + " lines, not 2");
+        if (lines.size() != 3) {
+            throw new CorruptImageException(note.toString(), "has " + lines.size() + " lines, not 3");
         }
         Path directory = Path.of(lines.get(1));
         Files.deleteIfExists(directory.resolve(DirectVolume.FILE));
         Files.deleteIfExists(Path.of(lines.getFirst()));
         AttachmentDirectory.delete(directory);
+    }
+
+    /** Removes the lock that a server leaves beside its socket; once that server has ended, for nobody else has its name. */
+    static void removeLock(Path lease) throws IOException {
+        Path note = lease.resolve(NOTE);
+        if (Files.exists(note)) {
+            Files.deleteIfExists(Path.of(Files.readAllLines(note).getLast()));
+        }
     }
 }
