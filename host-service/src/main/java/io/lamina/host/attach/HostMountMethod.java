@@ -53,7 +53,7 @@ public enum HostMountMethod {
     }
 
     /** Mounts an image and the further devices that it names, base first, at {@code target}. */
-    void mount(Path image, List<Path> devices, Path target) throws IOException {
+    public void mount(Path image, List<Path> devices, Path target) throws IOException {
         try (OwnedFd mount = create(image, devices)) {
             FileSystemContext.attach(mount, target.toString());
         }

@@ -9,6 +9,7 @@ import io.lamina.linux.DataFile;
 import io.lamina.linux.FdStatus;
 import io.lamina.linux.OwnedFd;
 import io.lamina.linux.ProcessRights;
+import io.lamina.linux.ProcessWatch;
 import io.lamina.linux.UnixSocket;
 import io.lamina.vhostuser.block.DeviceDescription;
 import io.lamina.vhostuser.block.VirtioBlk;
@@ -127,6 +128,9 @@ final class DeviceServeCommand implements Callable<Integer> {
                         + "on standard error."
             })
     private ReadCheck verifyOnRead = ReadCheck.OFF;
+
+    @Option(names = "--until-pid", paramLabel = "PID", description = "End as by SIGTERM when this process ends.")
+    private @Nullable Long untilPid;
 
     @Option(names = "--verbose", description = "Tell each step on standard error.")
     private boolean verbose;
@@ -251,6 +255,10 @@ final class DeviceServeCommand implements Callable<Integer> {
                     + (device.description().readOnly() ? "read-only" : "writable") + ", " + queues
                     + (queues == 1 ? " queue" : " queues"));
             System.out.flush();
+            if (untilPid != null) {
+                // Kept by its own thread; the hook then ends everything in order.
+                ProcessWatch _ = ProcessWatch.of(untilPid, () -> System.exit(0));
+            }
             lost.await();
             Runtime.getRuntime().removeShutdownHook(onSignal);
             throw new IOException("the data plane has ended; machines wait until the device is served again");

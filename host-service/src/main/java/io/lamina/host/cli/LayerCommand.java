@@ -9,6 +9,7 @@ import picocli.CommandLine.Command;
         mixinStandardHelpOptions = true,
         synopsisSubcommandLabel = "COMMAND",
         subcommands = {
+            LayerCacheCommand.class,
             LayerConvertCommand.class,
             LayerMergeCommand.class,
             LayerExportCommand.class,

@@ -1,13 +1,22 @@
 package io.lamina.host.cli;
 
 import io.lamina.host.run.KeyFiles;
+import io.lamina.host.shim.EmptyLayer;
 import io.lamina.images.CorruptImageException;
 import io.lamina.images.oci.Digest;
 import io.lamina.images.statement.GuestPolicy;
 import io.lamina.images.statement.ImageRule;
+import io.lamina.images.statement.ImageStatement;
+import io.lamina.images.statement.StatementRefusedException;
+import io.lamina.images.statement.StatementVerifier;
 import io.lamina.images.statement.TrustPolicy;
 import io.lamina.images.statement.TrustedKeys;
+import io.lamina.shim.policy.HcsPolicy;
+import io.lamina.shim.policy.KataPolicy;
+import io.lamina.shim.verity.VerityFile;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -35,6 +44,7 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         footerHeading = "%nExample:%n",
         footer = {
+            "  lamina statement policy --for kata --statement app.statement --trust a.pem -o app.rego",
             "  lamina statement policy --trust a.pem,b.pem --threshold 2 --profile confidential \\",
             "      --allow-image registry.example/app:3 --minimum-version 3 -o policy.json"
         })
@@ -102,15 +112,47 @@ final class StatementPolicyCommand implements Callable<Integer> {
             description = "Options of the image's mount beyond ro and nodev: nosuid, noatime.")
     private List<GuestPolicy.MountOption> mountOptions = List.of();
 
+    /** Runtimes with policies of their own. */
+    enum Rego {
+        KATA,
+        HCSSHIM
+    }
+
+    @Option(
+            names = "--for",
+            paramLabel = "RUNTIME",
+            description = {
+                "kata or hcsshim: write a fragment of that runtime's own policy, in Rego, for the image of --statement. Of the "
+                        + "other options only --trust and --threshold count then."
+            })
+    private @Nullable Rego runtime;
+
+    @Option(names = "--statement", paramLabel = "FILE", description = "With --for: the signed statement of the image.")
+    private @Nullable Path statement;
+
+    @Option(
+            names = "--layer-root",
+            paramLabel = "HASH",
+            split = ",",
+            description = {
+                "With --for hcsshim: the root hashes of the layers as the guest gets them, base first, as 'lamina attach --for "
+                        + "hcs-lcow' prints the one of ext4 (default: the statement's, for guests that know EROFS)."
+            })
+    private List<String> layerRoots = List.of();
+
     @Option(names = "-o", paramLabel = "FILE", description = "Where it goes (default: standard output).")
     private @Nullable Path out;
 
     @Override
-    public Integer call() throws IOException {
+    public Integer call() throws IOException, StatementRefusedException {
         TrustedKeys keys = KeyFiles.trusted(trusted.files());
         if (trusted.threshold() > keys.keys().size()) {
             throw wrong("--threshold " + trusted.threshold() + " with "
                     + keys.keys().size() + " different keys: name them with --trust");
+        }
+        if (runtime != null) {
+            StatementFile.write(out, rego(runtime, keys).getBytes(StandardCharsets.UTF_8));
+            return 0;
         }
         TrustPolicy trust;
         try {
@@ -121,6 +163,36 @@ final class StatementPolicyCommand implements Callable<Integer> {
         GuestPolicy policy = new GuestPolicy(trust, profile, permissions(), onCorruption, Set.copyOf(mountOptions));
         StatementFile.write(out, policy.write());
         return 0;
+    }
+
+    private String rego(Rego of, TrustedKeys keys) throws IOException, StatementRefusedException {
+        if (statement == null) {
+            throw wrong("--for needs --statement FILE");
+        }
+        ImageStatement image = StatementVerifier.verify(StatementFile.read(statement), keys, trusted.threshold());
+        return switch (of) {
+            case KATA -> kata(image);
+            case HCSSHIM -> {
+                List<Digest> roots = new ArrayList<>();
+                for (String root : layerRoots) {
+                    roots.add(Digest.parse(DIGEST + root));
+                }
+                yield HcsPolicy.of(
+                        image.image().reference(),
+                        roots.isEmpty() ? List.of(image.verity().rootHash()) : roots);
+            }
+        };
+    }
+
+    private static String kata(ImageStatement image) throws IOException {
+        Path directory = Files.createTempDirectory("lamina-policy");
+        try (EmptyLayer empty = EmptyLayer.in(directory)) {
+            KataPolicy.Partition lowest =
+                    new KataPolicy.Partition(empty.device().rootHash(), VerityFile.hashOffsetBytes(empty.device()));
+            return KataPolicy.of(List.of(KataPolicy.Partition.of(image), lowest));
+        } finally {
+            Files.delete(directory);
+        }
     }
 
     private TrustPolicy.Revocations revocations() throws CorruptImageException {

@@ -40,6 +40,7 @@ public final class Snapshotter {
     private final Owners owners;
     private final Options options;
     private final UpperLayers uppers;
+    private final RuntimeMounts runtimes;
 
     /**
      * How it behaves.
@@ -57,6 +58,7 @@ public final class Snapshotter {
         this.owners = owners;
         this.options = options;
         this.uppers = new UpperLayers(store);
+        this.runtimes = new RuntimeMounts(devices);
     }
 
     /** Makes an active snapshot or a view. */
@@ -143,7 +145,10 @@ public final class Snapshotter {
             return List.of(SnapshotMount.bind(directories().upper(id), view));
         }
         if (snapshot.content().way() == Way.VM) {
-            return List.of(device(fsmeta.getAsLong()));
+            String runtime = snapshot.labels().get(RuntimeMounts.LABEL);
+            return runtime == null
+                    ? List.of(device(fsmeta.getAsLong()))
+                    : runtimes.of(runtime, store.fsmetas().get(fsmeta.getAsLong()), snapshot.labels());
         }
         Path merged = mounts.ensure(fsmeta.getAsLong());
         return List.of(

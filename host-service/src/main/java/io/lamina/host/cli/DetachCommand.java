@@ -1,0 +1,53 @@
+package io.lamina.host.cli;
+
+import io.lamina.host.flatten.Steps;
+import io.lamina.host.run.Installation;
+import io.lamina.host.shim.Attaching;
+import io.lamina.shim.attachment.Attachment;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code lamina detach}. */
+@Command(
+        name = "detach",
+        description =
+                "Gives attachments back: servers, mounts and volumes end, and files that no other attachment uses go.",
+        mixinStandardHelpOptions = true)
+final class DetachCommand implements Callable<Integer> {
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    @Parameters(paramLabel = "ID", arity = "0..*", description = "As 'lamina attach' has printed it.")
+    private List<String> ids = List.of();
+
+    @Option(names = "--ended", description = "All whose owner's process has ended.")
+    private boolean ended;
+
+    @Override
+    public Integer call() throws IOException, InterruptedException {
+        if (ids.isEmpty() && !ended) {
+            throw new ParameterException(spec.commandLine(), "name an ID, or --ended");
+        }
+        Attaching attaching = new Attaching(Installation.current(), new Steps(System.err, false));
+        List<Attachment> detached = new ArrayList<>();
+        for (String id : ids) {
+            detached.add(attaching.directory().get(id));
+        }
+        if (ended) {
+            detached.addAll(attaching.directory().ownerless());
+        }
+        for (Attachment attachment : detached) {
+            attaching.detach(attachment);
+            System.out.println("detached " + attachment.id());
+        }
+        return 0;
+    }
+}
