@@ -25,8 +25,7 @@ public final class SigstoreBundle {
             throw new IllegalArgumentException("a bundle takes one signature, and this statement has "
                     + parsed.signatures().size());
         }
-        // Base64, hexadecimal digits and fixed words alone: nothing in it needs an escape but a key's name, left out
-        // here.
+        // The envelope in the one form that we write, within words that need no escape.
         String json = new String(parsed.write(), StandardCharsets.UTF_8);
         String bundle = "{\"dsseEnvelope\":" + json.strip() + ",\"mediaType\":\"" + MEDIA_TYPE
                 + "\",\"verificationMaterial\":{\"publicKey\":{\"hint\":\"\"}}}";

@@ -10,6 +10,13 @@ import java.util.concurrent.atomic.AtomicLong;
  * right once goes straight into the guest's memory from then on, unless each read is to be checked.
  */
 public final class VerifiedDevice implements BlockDevice {
+    /** Failed reads that are told each. */
+    static final int TOLD_ALWAYS = 16;
+
+    // What a check comes to, beside a negated error number.
+    private static final int RIGHT = 0;
+    private static final int WRONG = 1;
+
     private static final AtomicLong NEXT_ID = new AtomicLong();
 
     private final BlockDevice device;
@@ -30,10 +37,6 @@ public final class VerifiedDevice implements BlockDevice {
 
     private final AtomicLong wrong = new AtomicLong();
 
-    // What a check comes to, beside a negated error number.
-    private static final int RIGHT = 0;
-    private static final int WRONG = 1;
-
     /** Is told of wrong blocks, by the thread that has read one and may not be held up. */
     @FunctionalInterface
     public interface WrongBlocks {
@@ -46,9 +49,6 @@ public final class VerifiedDevice implements BlockDevice {
          */
         void found(long startBytes, long count);
     }
-
-    /** Failed reads that are told each. */
-    static final int TOLD_ALWAYS = 16;
 
     /**
      * @param device closed with this one

@@ -50,7 +50,7 @@ final class ScratchAttacks {
     }
 
     static List<Mutant> mutants() {
-        String bareDisk = "aes-xts-plain64 " + "01".repeat(32) + "02".repeat(32) + " 0 /dev/loop6 2048";
+        String bareDisk = "aes-xts-plain64 " + "01".repeat(32) + "02".repeat(32) + " 0 /dev/loop6 0";
         return List.of(new Mutant("flipped-scratch", "guest.ScratchDisk#cryptParameters=" + bareDisk));
     }
 
