@@ -52,7 +52,8 @@ public final class BundleRules {
      *
      * @param request {@code CreateTaskRequest.rootfs}; empty: none
      */
-    public static Resolution resolve(OciBundle bundle, List<RootfsMount> request, HcsshimVersion version) {
+    public static Resolution resolve(OciBundle bundle, List<RootfsMount> request, HcsshimVersion version)
+            throws CorruptImageException {
         BundleRules rules = new BundleRules(bundle, request, version);
         if (bundle.kind() != Kind.LINUX) {
             rules.checkRequest();
@@ -175,7 +176,7 @@ public final class BundleRules {
         layers.add(scratch);
     }
 
-    private Resolution resolution() {
+    private Resolution resolution() throws CorruptImageException {
         List<String> layers = request.isEmpty() ? bundle.layerFolders() : fromRequest();
         List<String> baseFirst = layers.isEmpty()
                 ? List.of()
@@ -184,7 +185,7 @@ public final class BundleRules {
     }
 
     /** The request is the authority: its layers stand in the spec, and nothing stands there as null. */
-    private Map<String, Object> config(List<String> layers) {
+    private Map<String, Object> config(List<String> layers) throws CorruptImageException {
         Map<String, Object> config = new TreeMap<>();
         for (String name : bundle.config().names()) {
             JsonValue member = bundle.config().optional(name);
