@@ -8,7 +8,8 @@ import java.util.Arrays;
 
 /**
  * Walks the entries of a directory in their order, and refuses what a directory must not be: unsorted, without
- * {@code ..} or a {@code .} that its inode does not leave out, with names that no path can hold. One thread at a time, as the image itself.
+ * {@code ..} or a {@code .} that its inode does not leave out, with names that no path can hold. One thread at a time, as
+ * the image itself.
  */
 public final class DirentCursor {
     private static final VarHandle SHORT = MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);

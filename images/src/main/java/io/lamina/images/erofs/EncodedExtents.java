@@ -81,6 +81,7 @@ final class EncodedExtents implements FileExtents {
                             + ": the list is not in ascending order");
         }
         if (number < 0) {
+            checkLength(number, end);
             return new Extent(start, end - start, PLAIN, new Stored.Hole());
         }
         return extent(number, start, end - start);
@@ -93,11 +94,12 @@ final class EncodedExtents implements FileExtents {
             long high = recordBytes == LENGTH_ONLY_BYTES ? 0 : bytes.u32(record(number) + PLACE) << Integer.SIZE;
             return new Extent(start, length, PLAIN, new Stored.Fragment(high | (word & 0xFFFF_FFFFL)));
         }
+        checkLength(number, length);
         int stored = word & LENGTH_MASK;
         if (stored == 0) {
             return new Extent(start, length, PLAIN, new Stored.Hole());
         }
-        if (length > MAX_EXTENT_BYTES || stored > MAX_STORED_BYTES) {
+        if (stored > MAX_STORED_BYTES) {
             throw corrupt(record(number), "extent " + number + " of " + length + " bytes is stored in " + stored);
         }
         long place = placeOf(number);
@@ -107,6 +109,13 @@ final class EncodedExtents implements FileExtents {
                 length,
                 (word >>> FORMAT_SHIFT) - 1,
                 new Stored.Data(place, stored, header.isInterlaced() && wholeBlocks));
+    }
+
+    /** Holds for holes, too: what a small image costs to read is bounded by it. */
+    private void checkLength(int number, long length) throws IOException {
+        if (length > MAX_EXTENT_BYTES) {
+            throw corrupt(record(number), "extent " + number + " has " + length + " bytes");
+        }
     }
 
     /** The last record that starts at {@code offset} or before, -1 if none does. */
