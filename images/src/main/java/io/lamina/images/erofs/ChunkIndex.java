@@ -3,7 +3,8 @@ package io.lamina.images.erofs;
 /**
  * The address of one chunk, 8 bytes
  * (<a href="https://github.com/torvalds/linux/blob/v6.18/fs/erofs/erofs_fs.h">struct erofs_inode_chunk_index</a>), kept
- * in memory as the little-endian number that the disk holds: 16 bits zero, 16 bits device id, 32 bits start block.
+ * in memory as the little-endian number that the disk holds: the start block's bits 32 to 47, 16 bits device id, and the
+ * start block's bits 0 to 31. Those above 31 are zero in images that are written here.
  */
 public final class ChunkIndex {
     /** Size on disk. */
@@ -16,6 +17,8 @@ public final class ChunkIndex {
     static final int FORMAT_BITS_MASK = 0x1F;
     /** In an inode's address: addresses are indexes of 8 bytes, not block numbers of 4. */
     static final int FORMAT_INDEXES = 0x20;
+    /** In an inode's address: indexes have the upper bits of the block number. */
+    static final int FORMAT_48BIT = 0x40;
 
     /** The largest chunk is 2^31 blocks. */
     public static final int MAX_CHUNK_BLOCK_BITS = 31;
@@ -37,7 +40,7 @@ public final class ChunkIndex {
 
     /** The chunk's first block, within its device. */
     public static long startBlock(long index) {
-        return index >>> BLOCK_SHIFT;
+        return index >>> BLOCK_SHIFT | (index & 0xFFFF) << Integer.SIZE;
     }
 
     /** The device, 0 for the primary. */

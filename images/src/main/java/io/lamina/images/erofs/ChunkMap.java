@@ -14,7 +14,10 @@ import java.io.IOException;
  */
 public record ChunkMap(ErofsImage image, Inode inode, int chunkBlockBits, int count, long arrayByte) {
     private static final int BLOCK_MAP_ENTRY_BYTES = 4;
-    private static final int FORMAT_KNOWN = ChunkIndex.FORMAT_BITS_MASK | ChunkIndex.FORMAT_INDEXES;
+    private static final int FORMAT_KNOWN =
+            ChunkIndex.FORMAT_BITS_MASK | ChunkIndex.FORMAT_INDEXES | ChunkIndex.FORMAT_48BIT;
+    private static final long HOLE_32BIT = 0xFFFF_FFFFL;
+    private static final long HOLE_48BIT = 0xFFFF_FFFF_FFFFL;
 
     static ChunkMap of(ErofsImage image, Inode inode) throws IOException {
         long size = inode.data().sizeBytes();
@@ -28,42 +31,49 @@ public record ChunkMap(ErofsImage image, Inode inode, int chunkBlockBits, int co
         }
         if (inode.data().layout() != Inode.Layout.CHUNK_BASED) {
             throw new UnsupportedImageException(
-                    image.bytes().name() + ": inode " + inode.place().nid(),
+                    image.name() + ": " + inode.label(),
                     "a file of data layout " + inode.data().layout() + " has no chunks");
         }
         int format = inode.data().address();
         if ((format & ~FORMAT_KNOWN) != 0) {
             throw new UnsupportedImageException(
-                    image.bytes().name() + ": inode " + inode.place().nid(),
-                    "chunk format 0x%x is not known".formatted(format));
+                    image.name() + ": " + inode.label(), "chunk format 0x%x is not known".formatted(format));
         }
         int chunkBlockBits = format & ChunkIndex.FORMAT_BITS_MASK;
         int entryBytes = (format & ChunkIndex.FORMAT_INDEXES) != 0 ? ChunkIndex.BYTES : BLOCK_MAP_ENTRY_BYTES;
         long start = (inode.place().endByte() + entryBytes - 1) & -entryBytes;
         int chunkBits = chunkBlockBits + blockBits;
         long count = (size >>> chunkBits) + ((size & ((1L << chunkBits) - 1)) == 0 ? 0 : 1);
-        if (count > image.bytes().endByte() / entryBytes) {
+        ImageBytes bytes = image.bytesOf(inode);
+        if (count > bytes.endByte() / entryBytes) {
             throw corrupt(image, inode, count + " chunks are more than the image can hold");
         }
-        image.bytes().check("chunk indexes", start, count * entryBytes);
+        bytes.check("chunk indexes", start, count * entryBytes);
         return new ChunkMap(image, inode, chunkBlockBits, (int) count, start);
     }
 
     /** The address of chunk {@code number}; its device is one that the image has. */
     public long index(int number) throws IOException {
         if (arrayByte < 0) {
-            return ChunkIndex.of(0, inode.data().startBlock());
+            long block = inode.data().startBlock();
+            if (block >= HOLE_32BIT) {
+                throw corrupt(image, inode, "starts at block " + block);
+            }
+            return ChunkIndex.of(0, block);
         }
+        ImageBytes bytes = image.bytesOf(inode);
         if ((inode.data().address() & ChunkIndex.FORMAT_INDEXES) == 0) {
-            long block = image.bytes().u32(arrayByte + (long) number * BLOCK_MAP_ENTRY_BYTES);
-            return block == 0xFFFF_FFFFL ? ChunkIndex.HOLE : ChunkIndex.of(0, block);
+            long block = bytes.u32(arrayByte + (long) number * BLOCK_MAP_ENTRY_BYTES);
+            return block == HOLE_32BIT ? ChunkIndex.HOLE : ChunkIndex.of(0, block);
         }
-        long index = image.bytes().i64(arrayByte + (long) number * ChunkIndex.BYTES);
-        if (ChunkIndex.isHole(index)) {
+        long index = bytes.i64(arrayByte + (long) number * ChunkIndex.BYTES);
+        boolean longAddress = (inode.data().address() & ChunkIndex.FORMAT_48BIT) != 0;
+        long block = ChunkIndex.startBlock(index);
+        if (longAddress ? block == HOLE_48BIT : (block & HOLE_32BIT) == HOLE_32BIT) {
             return ChunkIndex.HOLE;
         }
-        if ((index & 0xFFFF) != 0) {
-            throw corrupt(image, inode, "chunk " + number + " has an address of more than 32 bits");
+        if (longAddress ? ChunkIndex.isHole(index) : block > HOLE_32BIT) {
+            throw corrupt(image, inode, "chunk " + number + " has an address of more than 32 bits, " + block);
         }
         if (ChunkIndex.deviceId(index) > image.devices().size()) {
             throw corrupt(
@@ -94,7 +104,6 @@ public record ChunkMap(ErofsImage image, Inode inode, int chunkBlockBits, int co
     }
 
     private static IOException corrupt(ErofsImage image, Inode inode, String rule) {
-        return image.bytes()
-                .corrupt("inode " + inode.place().nid(), inode.place().startByte(), rule);
+        return image.corrupt(inode, rule);
     }
 }

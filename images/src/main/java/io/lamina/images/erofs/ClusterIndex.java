@@ -1,6 +1,5 @@
 package io.lamina.images.erofs;
 
-import io.lamina.images.UnsupportedImageException;
 import java.io.IOException;
 
 /**
@@ -33,6 +32,7 @@ final class ClusterIndex {
     private static final int FULL_CLUSTEROFS = 2;
     private static final int FULL_ADDRESS = 4;
     private static final int TYPE_MASK = 3;
+    /** Linux 7: Z_EROFS_LI_HOLE. */
     private static final int FULL_ADVISE_HOLE = 0x4000;
 
     private static final int SMALL_PACK_BYTES = 8;
@@ -57,12 +57,13 @@ final class ClusterIndex {
     private final int[] types = new int[LARGE_PACK_CLUSTERS];
     private final int[] lows = new int[LARGE_PACK_CLUSTERS];
     private final int[] blocks = new int[LARGE_PACK_CLUSTERS];
+    private final boolean[] holes = new boolean[LARGE_PACK_CLUSTERS];
     private int packFirst;
     private int packEnd;
     private int packClusters;
 
-    ClusterIndex(ImageBytes image, CompressionHeader header) throws IOException {
-        this.image = image;
+    ClusterIndex(ErofsImage erofs, CompressionHeader header) throws IOException {
+        this.image = erofs.bytesOf(header.inode());
         this.header = header;
         this.full = header.layout() == Inode.Layout.COMPRESSED_FULL;
         this.big = header.hasBigExtents();
@@ -143,6 +144,12 @@ final class ClusterIndex {
         return lows[cluster - packFirst];
     }
 
+    /** Whether the extent of a head has no data, which only full indexes tell so; readers that ignore it find zeroes. */
+    boolean isHole(int head) throws IOException {
+        load(head);
+        return full && holes[head - packFirst];
+    }
+
     /** The first block of a head's extent. */
     long block(int cluster) throws IOException {
         load(cluster);
@@ -155,7 +162,7 @@ final class ClusterIndex {
         return !full && cluster - packFirst == packClusters - 1;
     }
 
-    /** How many blocks the extent of a head is stored in. */
+    /** How many blocks the extent of a head is stored in; none for a hole. */
     int blocksOf(int head) throws IOException {
         boolean told = head + 1 < clusters && header.isBig(type(head)) && type(head + 1) == NONHEAD;
         if (!told) {
@@ -198,10 +205,7 @@ final class ClusterIndex {
         for (int i = 0; i < count; i++) {
             long at = startByte + (long) (first + i) * FULL_BYTES;
             int advise = image.u16(at);
-            if ((advise & FULL_ADVISE_HOLE) != 0) {
-                throw new UnsupportedImageException(
-                        image.name() + ": inode " + header.nid(), "holes among compressed extents are not read");
-            }
+            holes[i] = (advise & FULL_ADVISE_HOLE) != 0;
             types[i] = advise & TYPE_MASK;
             boolean head = types[i] != NONHEAD;
             lows[i] = image.u16(at + (head ? FULL_CLUSTEROFS : FULL_ADDRESS));
@@ -273,6 +277,6 @@ final class ClusterIndex {
     }
 
     IOException corrupt(long offset, String rule) {
-        return image.corrupt("clusters of inode " + header.nid(), offset, rule);
+        return image.corrupt("clusters of " + header.inode().label(), offset, rule);
     }
 }

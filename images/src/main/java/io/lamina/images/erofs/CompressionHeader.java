@@ -16,8 +16,16 @@ import java.io.IOException;
 record CompressionHeader(Inode inode, long startByte, long bits, int blockBits) {
     static final int BYTES = 8;
     private static final int ADVISE = 4;
-    /** In compact indexes; in full ones it means another form, which is not read. */
+    /** In compact indexes. */
     static final int ADVISE_COMPACTED_2B = 0x1;
+
+    /** In full indexes: there is none, but a list of extents. */
+    private static final int ADVISE_EXTENTS = 0x1;
+
+    private static final int EXTENT_RECORD_SHIFT = 1;
+    private static final int EXTENT_RECORD_MASK = 0x3;
+    private static final int LEAST_EXTENT_RECORD_BYTES = 4;
+    private static final int LEAST_COUNTED_RECORD_BYTES = 16;
 
     private static final int ALGORITHM = 6;
     private static final int SIZES = 7;
@@ -33,7 +41,7 @@ record CompressionHeader(Inode inode, long startByte, long bits, int blockBits) 
     private static final int MAX_CLUSTER_BITS = 30;
 
     static CompressionHeader read(ErofsImage image, Inode inode) throws IOException {
-        ImageBytes bytes = image.bytes();
+        ImageBytes bytes = image.bytesOf(inode);
         long start = inode.place().endByte() + BYTES - 1 & -BYTES;
         bytes.check("compression header", start, BYTES);
         int blockBits = image.superblock().areas().blockBits();
@@ -41,18 +49,18 @@ record CompressionHeader(Inode inode, long startByte, long bits, int blockBits) 
         if (header.isAllFragment()) {
             return header; // the other bits are part of the fragment's place
         }
-        boolean extents = header.layout() == Inode.Layout.COMPRESSED_FULL && header.hasLargePacks();
-        if (extents || (header.advise() & ~ADVISE_KNOWN) != 0 || (header.sizes() & ~SIZES_KNOWN) != 0) {
+        boolean counted = header.hasEncodedExtents() && header.extentRecordBytes() >= LEAST_COUNTED_RECORD_BYTES;
+        if ((header.advise() & ~ADVISE_KNOWN) != 0 || (!counted && (header.sizes() & ~SIZES_KNOWN) != 0)) {
             throw new UnsupportedImageException(
-                    bytes.name() + ": inode " + inode.place().nid(),
-                    extents
-                            ? "compressed extents with 48-bit addresses are not read"
-                            : "advice 0x%x, cluster bits 0x%x are not known"
-                                    .formatted(header.advise(), header.sizes()));
+                    image.name() + ": " + inode.label(),
+                    "advice 0x%x, cluster bits 0x%x are not known".formatted(header.advise(), header.sizes()));
+        }
+        if (counted) {
+            return header;
         }
         if (header.clusterBits() > MAX_CLUSTER_BITS || (header.hasInlineExtent() && header.hasFragment())) {
             throw bytes.corrupt(
-                    "compression header of inode " + inode.place().nid(),
+                    "compression header of " + inode.label(),
                     start,
                     "advice 0x%x and clusters of 2^%d bytes".formatted(header.advise(), header.clusterBits()));
         }
@@ -83,16 +91,27 @@ record CompressionHeader(Inode inode, long startByte, long bits, int blockBits) 
         return inode.data().layout();
     }
 
-    long nid() {
-        return inode.place().nid();
-    }
-
     long sizeBytes() {
         return inode.data().sizeBytes();
     }
 
     long endByte() {
         return startByte + BYTES;
+    }
+
+    /** Whether the file has a list of extents instead of an index. */
+    boolean hasEncodedExtents() {
+        return layout() == Inode.Layout.COMPRESSED_FULL && !isAllFragment() && (advise() & ADVISE_EXTENTS) != 0;
+    }
+
+    /** Bytes of each record in the list of extents, a power of two from 4 to 32. */
+    int extentRecordBytes() {
+        return LEAST_EXTENT_RECORD_BYTES << ((advise() >> EXTENT_RECORD_SHIFT) & EXTENT_RECORD_MASK);
+    }
+
+    /** Records in the list, which tells that if they have 16 bytes or more. */
+    long extentCount() {
+        return word() | (bits >>> (Byte.SIZE * ALGORITHM)) << Integer.SIZE;
     }
 
     /** log2 of a logical cluster's size in bytes. */

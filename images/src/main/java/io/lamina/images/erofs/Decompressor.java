@@ -2,42 +2,56 @@ package io.lamina.images.erofs;
 
 import io.lamina.images.UnsupportedImageException;
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.zip.DataFormatException;
 import java.util.zip.Inflater;
 import org.jspecify.annotations.Nullable;
 
-/** Gives the bytes of compressed files, one extent at a time; the last one is kept. */
+/** Gives the bytes of compressed files, one extent at a time; the last one is kept, or more of them. */
 final class Decompressor {
     private final ErofsImage image;
     private final int blockSizeBytes;
-    private @Nullable CompressedMap map;
-    private long mapNid = -1;
+    private final KeptExtents kept;
+    private @Nullable FileExtents map;
+    private long mapNid;
     private byte[] extentBytes = new byte[0];
     private long extentStart;
 
-    Decompressor(ErofsImage image) {
+    /** @param keptBytes of the file read last may be kept, or its last extent, whatever is more */
+    Decompressor(ErofsImage image, long keptBytes) {
         this.image = image;
+        this.kept = new KeptExtents(keptBytes);
         this.blockSizeBytes = image.superblock().areas().blockSizeBytes();
     }
 
     /** Copies bytes of a file up to the end of their extent, and says how many. */
     int read(Inode file, long offset, byte[] into, int start, int length) throws IOException {
-        CompressedMap extents = map;
+        FileExtents extents = map;
         if (extents == null || mapNid != file.place().nid()) {
             map = null;
-            extents = CompressedMap.of(image, file);
+            extents = FileExtents.of(image, file);
             map = extents;
             mapNid = file.place().nid();
             extentBytes = new byte[0];
+            kept.clear();
         }
         if (offset < extentStart || offset - extentStart >= extentBytes.length) {
-            CompressedMap.Extent extent = extents.extent(offset);
-            if (extent.stored() instanceof CompressedMap.Stored.Fragment fragment) {
-                int count = (int) Math.min(length, extent.endByte() - offset);
+            FileExtents.Extent extent = extents.extent(offset);
+            int count = (int) Math.min(length, extent.endByte() - offset);
+            if (extent.stored() instanceof FileExtents.Stored.Fragment fragment) {
                 image.copyPacked(file, fragment.startByte() + (offset - extent.startByte()), into, start, count);
                 return count;
             }
-            extentBytes = decode(file, extents, extent);
+            if (extent.stored() instanceof FileExtents.Stored.Hole) {
+                Arrays.fill(into, start, start + count, (byte) 0);
+                return count;
+            }
+            byte[] known = kept.get(extent.startByte());
+            if (known == null) {
+                known = decode(file, extent);
+                kept.add(extent.startByte(), known);
+            }
+            extentBytes = known;
             extentStart = extent.startByte();
         }
         int at = (int) (offset - extentStart);
@@ -46,21 +60,24 @@ final class Decompressor {
         return count;
     }
 
-    private byte[] decode(Inode file, CompressedMap extents, CompressedMap.Extent extent) throws IOException {
-        byte[] stored = new byte[(int) extent.stored().bytes()];
-        boolean inline = false;
+    private byte[] decode(Inode file, FileExtents.Extent extent) throws IOException {
+        byte[] stored;
+        boolean interlaced = false;
         switch (extent.stored()) {
-            case CompressedMap.Stored.Blocks blocks ->
-                image.copyData(file, blocks.startBlock() << blocks.blockBits(), stored);
-            case CompressedMap.Stored.Inline tail -> {
-                image.bytes().copy(tail.startByte(), stored, 0, stored.length);
-                inline = true;
+            case FileExtents.Stored.Data data -> {
+                stored = new byte[data.length()];
+                image.copyData(file, data.startByte(), stored);
+                interlaced = data.interlaced();
             }
-            case CompressedMap.Stored.Fragment _ -> throw new IllegalArgumentException("a fragment is not decoded");
+            case FileExtents.Stored.Inline tail -> {
+                stored = new byte[tail.length()];
+                image.bytesOf(file).copy(tail.startByte(), stored, 0, stored.length);
+            }
+            case FileExtents.Stored.Fragment _, FileExtents.Stored.Hole _ ->
+                throw new IllegalArgumentException("nothing is to be decoded");
         }
         byte[] decoded = new byte[(int) extent.lengthBytes()];
-        boolean interlaced = extents.header().isInterlaced() && !inline;
-        boolean whole = extent.algorithm() == CompressedMap.PLAIN
+        boolean whole = extent.algorithm() == FileExtents.PLAIN
                 ? copyPlain(stored, interlaced ? extent.startByte() : 0, decoded)
                 : decompress(file, extent.algorithm(), stored, decoded);
         if (!whole) {
@@ -113,8 +130,7 @@ final class Decompressor {
     }
 
     private UnsupportedImageException unsupported(Inode file, String what) {
-        return new UnsupportedImageException(
-                image.name() + ": inode " + file.place().nid(), what);
+        return new UnsupportedImageException(image.name() + ": " + file.label(), what);
     }
 
     private static boolean inflate(byte[] stored, int start, byte[] decoded) {

@@ -22,13 +22,16 @@ public record DeviceSlot(String tag, long blocks, long uniaddrBlock) {
 
     private static final int BLOCKS = 64;
     private static final int UNIADDR = 68;
+    private static final int BLOCKS_HI = 72;
+    private static final int UNIADDR_HI = 74;
 
     /** The first block behind the device. */
     public long endBlock() {
         return uniaddrBlock + blocks;
     }
 
-    static DeviceSlot read(ImageBytes image, long startByte) throws IOException {
+    /** @param longAddresses whether the upper halves of addresses count */
+    static DeviceSlot read(ImageBytes image, long startByte, boolean longAddresses) throws IOException {
         image.check("device slot", startByte, BYTES);
         byte[] tag = new byte[TAG_BYTES];
         image.copy(startByte, tag, 0, TAG_BYTES);
@@ -38,8 +41,12 @@ public record DeviceSlot(String tag, long blocks, long uniaddrBlock) {
         }
         return new DeviceSlot(
                 new String(tag, 0, length, StandardCharsets.ISO_8859_1),
-                image.u32(startByte + BLOCKS),
-                image.u32(startByte + UNIADDR));
+                image.u32(startByte + BLOCKS) | (longAddresses ? high(image, startByte + BLOCKS_HI) : 0),
+                image.u32(startByte + UNIADDR) | (longAddresses ? high(image, startByte + UNIADDR_HI) : 0));
+    }
+
+    private static long high(ImageBytes image, long atByte) throws IOException {
+        return (long) image.u16(atByte) << Integer.SIZE;
     }
 
     void write(byte[] head, int startByte) {

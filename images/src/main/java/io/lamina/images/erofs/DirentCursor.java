@@ -1,19 +1,29 @@
 package io.lamina.images.erofs;
 
 import java.io.IOException;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
  * Walks the entries of a directory in their order, and refuses what a directory must not be: unsorted, without
- * {@code .} or {@code ..}, with names that no path can hold. One thread at a time, as the image itself.
+ * {@code ..} or a {@code .} that its inode does not leave out, with names that no path can hold. One thread at a time, as
+ * the image itself.
  */
 public final class DirentCursor {
+    private static final VarHandle SHORT = MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+
     private final ErofsImage image;
     private final Inode directory;
     private final WalkBudget walk;
     private final int blockSizeBytes;
 
     private long nextBlock;
+    /** The entries that come next, and where they lie, for messages. */
+    private byte[] block = new byte[0];
+
     private long blockStartByte;
     private int blockBytes;
     private int entriesInBlock;
@@ -32,6 +42,7 @@ public final class DirentCursor {
         this.directory = directory;
         this.walk = walk;
         this.blockSizeBytes = image.superblock().areas().blockSizeBytes();
+        this.sawSelf = directory.data().dotOmitted();
     }
 
     /** The current entry's name; a fresh array. */
@@ -88,41 +99,40 @@ public final class DirentCursor {
             return false;
         }
         blockBytes = (int) Math.min(blockSizeBytes, directory.data().sizeBytes() - start);
-        blockStartByte = image.flatContentByte(directory, nextBlock, blockBytes);
+        if (block.length < blockBytes) {
+            block = new byte[blockBytes];
+        }
+        blockStartByte = image.copyBlock(directory, nextBlock, block, blockBytes);
         nextBlock++;
         if (blockBytes < DirentBlocks.DIRENT_BYTES) {
             throw corrupt(blockStartByte, "block of " + blockBytes + " bytes has no room for an entry");
         }
-        int first = image.bytes().u16(blockStartByte + DirentBlocks.NAMEOFF);
+        int first = nameoff(0);
         if (first < DirentBlocks.DIRENT_BYTES || first >= blockBytes || first % DirentBlocks.DIRENT_BYTES != 0) {
             throw corrupt(blockStartByte, "names start at " + first + " of " + blockBytes + " bytes");
         }
         entriesInBlock = first / DirentBlocks.DIRENT_BYTES;
         nextEntry = 0;
         nameStart = first;
-        walk.spend(directory, blockBytes);
+        walk.spendBlock(directory, blockBytes);
         return true;
     }
 
     private void readEntry() throws IOException {
-        ImageBytes bytes = image.bytes();
-        long dirent = blockStartByte + (long) nextEntry * DirentBlocks.DIRENT_BYTES;
+        int inBlock = nextEntry * DirentBlocks.DIRENT_BYTES;
+        long dirent = blockStartByte + inBlock;
         nextEntry++;
         boolean last = nextEntry == entriesInBlock;
-        int nameEnd = last ? blockBytes : bytes.u16(dirent + DirentBlocks.DIRENT_BYTES + DirentBlocks.NAMEOFF);
+        int nameEnd = last ? blockBytes : nameoff(nextEntry);
         if (nameEnd <= nameStart || nameEnd > blockBytes) {
             throw corrupt(dirent, "name from byte " + nameStart + " to " + nameEnd + " of a block of " + blockBytes);
         }
         int length = Math.min(nameEnd - nameStart, DirentBlocks.MAX_NAME_BYTES + 1);
-        byte[] read = new byte[length];
-        bytes.copy(blockStartByte + nameStart, read, 0, length);
-        int used = last ? indexOfNul(read) : length;
+        int used = last ? lengthBeforeNul(nameStart, length) : length;
         if (used == 0 || used > DirentBlocks.MAX_NAME_BYTES) {
             throw corrupt(dirent, "name is empty or longer than 255 bytes");
         }
-        if (used < length) {
-            read = Arrays.copyOf(read, used);
-        }
+        byte[] read = Arrays.copyOfRange(block, nameStart, nameStart + used);
         for (byte b : read) {
             if (b == 0 || b == '/') {
                 throw corrupt(dirent, "name holds NUL or /");
@@ -132,20 +142,24 @@ public final class DirentCursor {
             throw corrupt(dirent, "names are not in ascending order");
         }
         name = read;
-        nid = bytes.i64(dirent);
-        typeCode = bytes.u8(dirent + DirentBlocks.FILE_TYPE);
+        nid = (long) LONG.get(block, inBlock);
+        typeCode = block[inBlock + DirentBlocks.FILE_TYPE] & 0xFF;
         nameStart = nameEnd;
     }
 
-    private static int indexOfNul(byte[] bytes) {
-        int at = 0;
-        while (at < bytes.length && bytes[at] != 0) {
-            at++;
+    private int nameoff(int entry) {
+        return (short) SHORT.get(block, entry * DirentBlocks.DIRENT_BYTES + DirentBlocks.NAMEOFF) & 0xFFFF;
+    }
+
+    private int lengthBeforeNul(int start, int length) {
+        int used = 0;
+        while (used < length && block[start + used] != 0) {
+            used++;
         }
-        return at;
+        return used;
     }
 
     private IOException corrupt(long offset, String rule) {
-        return image.bytes().corrupt("directory of inode " + directory.place().nid(), offset, rule);
+        return image.bytes().corrupt("directory of " + directory.label(), offset, rule);
     }
 }

@@ -20,12 +20,20 @@ import org.jspecify.annotations.Nullable;
  * <p>One thread at a time: the image keeps the pages it read last. It does not own its source.
  */
 public final class ErofsImage {
+    /** Of a metabox, whose inodes are read in any order; a larger one is decompressed more than once by a walk. */
+    private static final long METABOX_KEPT_BYTES = 32 << 20;
+
+    /** What addresses of 32 bits reach, without the one that means a hole. */
+    private static final long MAX_SHORT_BLOCKS = 0xFFFF_FFFFL;
+
     private final ImageBytes bytes;
     private final Superblock superblock;
     private final List<DeviceSlot> devices;
     private final FileReader files;
     private final Map<Integer, Xattr> sharedXattrs = new HashMap<>();
     private final PackedData packed;
+    private final Contents contents;
+    private final Metabox metabox;
     private @Nullable XattrPrefixes xattrPrefixes;
 
     private ErofsImage(ByteSource source, ImageBytes bytes) throws IOException {
@@ -34,7 +42,9 @@ public final class ErofsImage {
         this.superblock = Superblock.read(bytes);
         bytes.endAt(superblock.areas().lengthBytes());
         this.devices = readDevices();
-        this.files = new FileReader(this, source, sourceBytes);
+        this.files = new FileReader(this, source, sourceBytes, 0);
+        this.contents = new Contents(this, new FileReader(this, source, sourceBytes, 0));
+        this.metabox = new Metabox(this, new FileReader(this, source, sourceBytes, METABOX_KEPT_BYTES));
         this.packed = new PackedData(this, source, sourceBytes);
     }
 
@@ -64,7 +74,10 @@ public final class ErofsImage {
         bytes.check("device table", start, (long) table.count() * DeviceSlot.BYTES);
         List<DeviceSlot> slots = new ArrayList<>(table.count());
         for (int i = 0; i < table.count(); i++) {
-            slots.add(DeviceSlot.read(bytes, start + (long) i * DeviceSlot.BYTES));
+            slots.add(DeviceSlot.read(
+                    bytes,
+                    start + (long) i * DeviceSlot.BYTES,
+                    superblock.features().has48BitAddresses()));
         }
         return List.copyOf(slots);
     }
@@ -86,7 +99,8 @@ public final class ErofsImage {
 
     /** The failure that {@code rule} is broken by {@code inode}, for readers that know more about the tree. */
     public CorruptImageException corrupt(Inode inode, String rule) {
-        return bytes.corrupt("inode " + inode.place().nid(), inode.place().startByte(), rule);
+        String structure = inode.place().inMetabox() ? "metabox: " + inode.label() : inode.label();
+        return bytes.corrupt(structure, inode.place().startByte(), rule);
     }
 
     /** Fills {@code into} with data of a file that lies at {@code sourceByte} of the image. */
@@ -109,14 +123,41 @@ public final class ErofsImage {
         return known;
     }
 
+    /** The bytes that do not depend on where an inode lies. */
     ImageBytes bytes() {
         return bytes;
+    }
+
+    /** The bytes that an inode lies in, with all of its metadata. */
+    ImageBytes bytesOf(Inode inode) throws IOException {
+        return inode.place().inMetabox() ? metabox(inode.label()) : bytes;
+    }
+
+    boolean hasMetabox() {
+        return metabox.exists();
+    }
+
+    /** The metabox's bytes; {@code user} is what leads there. */
+    ImageBytes metabox(String user) throws IOException {
+        return metabox.bytes(user);
     }
 
     /** Whether some file may have data that another image's metadata cannot point to, see {@link #whyNeedsCopy}. */
     public boolean mayNeedCopy() {
         Features features = superblock.features();
-        return packed.exists() || features.hasInlineExtents() || !features.isZeroPadded() || !devices.isEmpty();
+        return packed.exists()
+                || features.hasInlineExtents()
+                || features.has48BitAddresses()
+                || !features.isZeroPadded()
+                || !devices.isEmpty();
+    }
+
+    /** Why none of the image's data can be pointed to by another image's metadata as that is read, or null. */
+    public @Nullable String whyNeedsCopyWhole() {
+        if (hasMetabox()) {
+            return "its metadata is compressed, and a merge would decompress it each time";
+        }
+        return superblock.areas().blocks() > MAX_SHORT_BLOCKS ? "it has more than 2^32 blocks" : null;
     }
 
     /** Why another image's metadata cannot point to a regular file's data, or null if it can. */
@@ -140,14 +181,14 @@ public final class ErofsImage {
     public Inode root() throws IOException {
         Inode root = inode(superblock.tree().rootNid());
         if (root.type() != FileType.DIRECTORY) {
-            throw bytes.corrupt("root inode", root.place().startByte(), "is no directory");
+            throw corrupt(root, "the root is no directory");
         }
         return root;
     }
 
     /** The inode with a node id. */
     public Inode inode(long nid) throws IOException {
-        return Inode.read(bytes, superblock, nid);
+        return Inode.read(Inode.isInMetabox(nid) ? metabox(Inode.label(nid)) : bytes, superblock, nid);
     }
 
     /** The entries of a directory. */
@@ -158,29 +199,14 @@ public final class ErofsImage {
     /** The entries of a directory, as part of a walk of the whole tree. */
     public DirentCursor entries(Inode directory, WalkBudget walk) {
         if (directory.type() != FileType.DIRECTORY) {
-            throw new IllegalArgumentException("inode " + directory.place().nid() + " is no directory");
+            throw new IllegalArgumentException(directory.label() + " is no directory");
         }
         return new DirentCursor(this, directory, walk);
     }
 
     /** The target of a symbolic link. */
     public byte[] symlinkTarget(Inode link) throws IOException {
-        int length = (int) link.data().sizeBytes();
-        int blockSizeBytes = superblock.areas().blockSizeBytes();
-        byte[] target = new byte[length];
-        for (int done = 0; done < length; done += blockSizeBytes) {
-            int count = Math.min(blockSizeBytes, length - done);
-            bytes.copy(flatContentByte(link, done / blockSizeBytes, count), target, done, count);
-        }
-        for (byte b : target) {
-            if (b == 0) {
-                throw bytes.corrupt(
-                        "symbolic link of inode " + link.place().nid(),
-                        link.place().startByte(),
-                        "holds NUL");
-            }
-        }
-        return target;
+        return contents.symlinkTarget(link);
     }
 
     /** The extended attributes of an inode. */
@@ -206,41 +232,12 @@ public final class ErofsImage {
     public byte[] inlineTail(Inode file) throws IOException {
         byte[] tail =
                 new byte[(int) (file.data().sizeBytes() & (superblock.areas().blockSizeBytes() - 1))];
-        bytes.copy(inlineTailByte(file), tail, 0, tail.length);
+        bytesOf(file).copy(contents.inlineTailByte(file), tail, 0, tail.length);
         return tail;
     }
 
-    /** Where block {@code number} of a directory or symbolic link starts, with {@code length} bytes inside the image. */
-    long flatContentByte(Inode inode, long number, int length) throws IOException {
-        int blockBits = superblock.areas().blockBits();
-        long size = inode.data().sizeBytes();
-        long start = switch (inode.data().layout()) {
-            case FLAT_PLAIN -> (inode.data().startBlock() + number) << blockBits;
-            case FLAT_INLINE -> {
-                if (number < size >> blockBits) {
-                    yield (inode.data().startBlock() + number) << blockBits;
-                }
-                yield inlineTailByte(inode);
-            }
-            case CHUNK_BASED, COMPRESSED_FULL, COMPRESSED_COMPACT ->
-                throw new UnsupportedImageException(
-                        name() + ": inode " + inode.place().nid(),
-                        "a directory or symbolic link with data layout "
-                                + inode.data().layout() + " is not read");
-        };
-        bytes.check("contents of inode " + inode.place().nid(), start, length);
-        return start;
-    }
-
-    /** Where the tail of an inode with {@code FLAT_INLINE} lies; it must not cross a block. */
-    long inlineTailByte(Inode inode) throws IOException {
-        int blockSizeBytes = superblock.areas().blockSizeBytes();
-        long start = inode.place().endByte();
-        long tail = inode.data().sizeBytes() & (blockSizeBytes - 1);
-        if ((start & (blockSizeBytes - 1)) + tail > blockSizeBytes) {
-            throw bytes.corrupt("inode " + inode.place().nid(), start, "inline tail crosses a block");
-        }
-        bytes.check("inline tail", start, tail);
-        return start;
+    /** Copies block {@code number} of a directory, see {@link Contents#copy}. */
+    long copyBlock(Inode directory, long number, byte[] into, int length) throws IOException {
+        return contents.copy(directory, number, into, 0, length);
     }
 }

@@ -29,8 +29,15 @@ public record Features(int compat, int incompat) {
     /** Attribute names may have prefixes from a table. */
     public static final int XATTR_PREFIXES = 0x40;
 
-    static final int KNOWN_INCOMPAT =
-            ZERO_PADDING | COMPR_CFGS | CHUNKED_FILE | DEVICE_TABLE | ZTAILPACKING | FRAGMENTS | XATTR_PREFIXES;
+    /** Addresses have 48 bits; compact inodes have times. */
+    public static final int ADDRESSES_48BIT = 0x80;
+    /** Metadata may lie in the data of an inode, the metabox. */
+    public static final int METABOX = 0x100;
+
+    static final int KNOWN_INCOMPAT = (METABOX << 1) - 1;
+
+    /** Attributes that inodes share lie in the metabox. */
+    static final int SHARED_XATTRS_IN_METABOX = 0x8;
 
     /** Prefixes of attribute names lie in the image, even where there is a packed inode. */
     static final int PLAIN_XATTR_PREFIXES = 0x10;
@@ -54,6 +61,18 @@ public record Features(int compat, int incompat) {
 
     boolean hasXattrPrefixes() {
         return (incompat & XATTR_PREFIXES) != 0;
+    }
+
+    boolean has48BitAddresses() {
+        return (incompat & ADDRESSES_48BIT) != 0;
+    }
+
+    boolean hasMetabox() {
+        return (incompat & METABOX) != 0;
+    }
+
+    boolean hasSharedXattrsInMetabox() {
+        return (compat & SHARED_XATTRS_IN_METABOX) != 0;
     }
 
     boolean hasChecksum() {

@@ -15,18 +15,30 @@ final class FileReader {
     private final int blockBits;
     private final Decompressor decompressor;
 
-    FileReader(ErofsImage image, ByteSource source, long sourceBytes) {
+    /** @param keptBytes of a file may be kept decompressed; one extent is always */
+    FileReader(ErofsImage image, ByteSource source, long sourceBytes, long keptBytes) {
         this.image = image;
         this.source = source;
         this.sourceBytes = sourceBytes;
         this.blockBits = image.superblock().areas().blockBits();
-        this.decompressor = new Decompressor(image);
+        this.decompressor = new Decompressor(image, keptBytes);
     }
 
     int read(Inode file, long offsetBytes, ByteBuffer into) throws IOException {
         if (file.type() != FileType.REGULAR || offsetBytes < 0) {
             throw new IllegalArgumentException("inode " + file.place().nid() + ", offset " + offsetBytes);
         }
+        return readData(file, offsetBytes, into);
+    }
+
+    /** Copies bytes of an inode of any type that has data; all of them must be there. */
+    void copy(Inode inode, long offsetBytes, byte[] into, int at, int length) throws IOException {
+        if (readData(inode, offsetBytes, ByteBuffer.wrap(into, at, length)) < length) {
+            throw corrupt(inode, length + " bytes from byte " + offsetBytes + " on are not there");
+        }
+    }
+
+    private int readData(Inode file, long offsetBytes, ByteBuffer into) throws IOException {
         int done = 0;
         long size = file.data().sizeBytes();
         while (into.hasRemaining() && offsetBytes + done < size) {
@@ -55,7 +67,8 @@ final class FileReader {
             copy(file, (file.data().startBlock() << blockBits) + at, count, into);
             return count;
         }
-        copy(file, image.inlineTailByte(file) + (at - tailStart), wanted, into);
+        byte[] tail = image.inlineTail(file);
+        into.put(tail, (int) (at - tailStart), wanted);
         return wanted;
     }
 
@@ -90,7 +103,7 @@ final class FileReader {
     }
 
     private void copy(Inode file, long sourceByte, int count, ByteBuffer into) throws IOException {
-        if (sourceByte > sourceBytes - count) {
+        if (sourceByte < 0 || sourceByte > sourceBytes - count) {
             throw corrupt(file, "data at byte " + sourceByte + " lies behind the end, byte " + sourceBytes);
         }
         try {
@@ -113,6 +126,6 @@ final class FileReader {
     }
 
     private CorruptImageException corrupt(Inode file, String rule) {
-        return image.bytes().corrupt("inode " + file.place().nid(), file.place().startByte(), rule);
+        return image.corrupt(file, rule);
     }
 }

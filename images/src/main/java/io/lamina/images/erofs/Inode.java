@@ -31,11 +31,18 @@ public record Inode(Place place, int mode, Owner owner, Timestamp mtime, long li
     private static final int FORMAT_EXTENDED = 0x1;
     private static final int FORMAT_LAYOUT_SHIFT = 1;
     private static final int FORMAT_LAYOUT_MASK = 0x7;
-    private static final int FORMAT_KNOWN = 0xF;
+    /** Of a directory: it has no entry {@code .}; of another compact inode: it has one name, and a long address. */
+    private static final int FORMAT_DOT_OMITTED_OR_ONE_LINK = 0x10;
+
+    private static final int FORMAT_KNOWN = 0x1F;
+    /** In a node id: the inode lies in the metabox. */
+    private static final long NID_METABOX = Long.MIN_VALUE;
 
     private static final int XATTR_ICOUNT = 2;
     private static final int MODE = 4;
-    private static final int SHORT_NLINK = 6;
+    /** Number of names, or the upper half of an address. */
+    private static final int NB = 6;
+
     private static final int SIZE = 8;
     private static final int COMPACT_MTIME = 12;
     private static final int ADDRESS = 16;
@@ -50,12 +57,18 @@ public record Inode(Place place, int mode, Owner owner, Timestamp mtime, long li
     /**
      * Where the inode lies.
      *
-     * @param nid node id, the inode's position in units of {@link #NID_BYTES} from the metadata's start
-     * @param startByte of the inode within the image
+     * @param nid node id, the inode's position in units of {@link #NID_BYTES} from the metadata's start; if negative,
+     *     without its sign bit within the metabox
+     * @param startByte of the inode within the image, or the metabox
      * @param xattrStartByte of its attributes
      * @param xattrBytes size of its attributes, 0 if there are none
      */
     public record Place(long nid, long startByte, long xattrStartByte, int xattrBytes) {
+        /** Whether this and all other metadata of the inode lies in the metabox. */
+        boolean inMetabox() {
+            return isInMetabox(nid);
+        }
+
         /** The first byte behind inode and attributes. */
         long endByte() {
             return xattrStartByte + xattrBytes;
@@ -68,11 +81,13 @@ public record Inode(Place place, int mode, Owner owner, Timestamp mtime, long li
      * @param layout one of {@link Layout}
      * @param sizeBytes of the file
      * @param address first block, number of compressed blocks, chunk format or device number, by layout and type
+     * @param addressHigh bits 32 to 47 of the first block
+     * @param dotOmitted whether a directory has no entry {@code .}
      */
-    public record Data(Layout layout, long sizeBytes, int address) {
-        /** {@link #address} as a block number. */
+    public record Data(Layout layout, long sizeBytes, int address, int addressHigh, boolean dotOmitted) {
+        /** The first block. */
         public long startBlock() {
-            return address & 0xFFFF_FFFFL;
+            return (address & 0xFFFF_FFFFL) | (long) addressHigh << Integer.SIZE;
         }
     }
 
@@ -96,6 +111,10 @@ public record Inode(Place place, int mode, Owner owner, Timestamp mtime, long li
         Layout(int code) {
             this.code = code;
         }
+
+        boolean isCompressed() {
+            return this == COMPRESSED_FULL || this == COMPRESSED_COMPACT;
+        }
     }
 
     /** The inode's kind; never unknown, since reading refuses that. */
@@ -107,18 +126,36 @@ public record Inode(Place place, int mode, Owner owner, Timestamp mtime, long li
         return type;
     }
 
+    /** What messages call the inode. */
+    String label() {
+        return label(place.nid());
+    }
+
+    static String label(long nid) {
+        return isInMetabox(nid) ? "inode " + (nid & ~NID_METABOX) + " of the metabox" : "inode " + nid;
+    }
+
+    static boolean isInMetabox(long nid) {
+        return nid < 0;
+    }
+
+    /** @param image the bytes that {@code nid} leads to: the image's, or the metabox's */
     static Inode read(ImageBytes image, Superblock superblock, long nid) throws IOException {
-        long areaStart = superblock.areas().metaBlock() << superblock.areas().blockBits();
-        if (nid < 0 || nid > (image.endByte() - areaStart) / NID_BYTES) {
-            throw image.corrupt("inode " + nid, areaStart, "the node id lies outside the image");
+        long areaStart = isInMetabox(nid)
+                ? 0
+                : superblock.areas().metaBlock() << superblock.areas().blockBits();
+        long inodesBefore = nid & ~NID_METABOX;
+        if (inodesBefore > (image.endByte() - areaStart) / NID_BYTES) {
+            throw image.corrupt(label(nid), areaStart, "the node id lies outside the image");
         }
-        long start = areaStart + nid * NID_BYTES;
+        long start = areaStart + inodesBefore * NID_BYTES;
         image.check("inode", start, COMPACT_BYTES);
         int format = image.u16(start);
         if ((format & ~FORMAT_KNOWN) != 0) {
             throw new UnsupportedImageException(
                     image.name() + ": inode " + nid, "format 0x%x at byte %d is not known".formatted(format, start));
         }
+        boolean special = (format & FORMAT_DOT_OMITTED_OR_ONE_LINK) != 0;
         int layout = (format >> FORMAT_LAYOUT_SHIFT) & FORMAT_LAYOUT_MASK;
         if (layout >= Layout.BY_CODE.length) {
             throw new UnsupportedImageException(
@@ -127,7 +164,7 @@ public record Inode(Place place, int mode, Owner owner, Timestamp mtime, long li
         boolean extended = (format & FORMAT_EXTENDED) != 0;
         int mode = image.u16(start + MODE);
         if (FileType.ofMode(mode) == null) {
-            throw image.corrupt("inode " + nid, start, "mode 0%o has no file type".formatted(mode));
+            throw image.corrupt(label(nid), start, "mode 0%o has no file type".formatted(mode));
         }
         int bytes = extended ? EXTENDED_BYTES : COMPACT_BYTES;
         image.check("inode", start, bytes);
@@ -135,52 +172,65 @@ public record Inode(Place place, int mode, Owner owner, Timestamp mtime, long li
         Place place = new Place(nid, start, start + bytes, xattrBytes);
         image.check("extended attributes", place.xattrStartByte(), xattrBytes);
         Inode inode = extended
-                ? readExtended(image, place, Layout.BY_CODE[layout], mode)
-                : readCompact(image, place, Layout.BY_CODE[layout], superblock.epoch());
+                ? readExtended(image, superblock, place, Layout.BY_CODE[layout], special)
+                : readCompact(image, superblock, place, Layout.BY_CODE[layout], special);
         inode.checkSize(image);
         return inode;
     }
 
-    private static Inode readCompact(ImageBytes image, Place place, Layout layout, Timestamp epoch) throws IOException {
+    private static Inode readCompact(
+            ImageBytes image, Superblock superblock, Place place, Layout layout, boolean special) throws IOException {
         long start = place.startByte();
+        Timestamp epoch = superblock.epoch();
+        int mode = image.u16(start + MODE);
+        boolean directory = FileType.ofMode(mode) == FileType.DIRECTORY;
+        boolean oneLink = special && !directory;
+        int linksOrHigh = image.u16(start + NB);
         // Kernels from 6.15 on add the field, older ones ignore it; writers for both leave it zero.
         long sinceEpoch = image.u32(start + COMPACT_MTIME);
         Timestamp mtime = sinceEpoch == 0 ? epoch : new Timestamp(epoch.seconds() + sinceEpoch, epoch.nanos());
         return new Inode(
                 place,
-                image.u16(start + MODE),
+                mode,
                 Owner.of(image.u16(start + COMPACT_UID), image.u16(start + COMPACT_GID)),
                 mtime,
-                image.u16(start + SHORT_NLINK),
-                new Data(layout, image.u32(start + SIZE), image.i32(start + ADDRESS)));
+                oneLink ? 1 : linksOrHigh,
+                new Data(
+                        layout,
+                        image.u32(start + SIZE),
+                        image.i32(start + ADDRESS),
+                        oneLink ? linksOrHigh : 0,
+                        special && directory));
     }
 
-    private static Inode readExtended(ImageBytes image, Place place, Layout layout, int mode) throws IOException {
+    private static Inode readExtended(
+            ImageBytes image, Superblock superblock, Place place, Layout layout, boolean special) throws IOException {
         long start = place.startByte();
-        if (image.u16(start + SHORT_NLINK) != 0) {
-            throw image.corrupt("inode " + place.nid(), start, "i_nb is not 0, but addresses have 32 bits here");
+        int high = image.u16(start + NB);
+        if (high != 0 && !superblock.features().has48BitAddresses()) {
+            throw image.corrupt(label(place.nid()), start, "i_nb is not 0, but addresses have 32 bits here");
         }
         long nanos = image.u32(start + EXTENDED_MTIME_NSEC);
         if (nanos >= Timestamp.NANOS_PER_SECOND) {
-            throw image.corrupt("inode " + place.nid(), start, "nanoseconds are " + nanos);
+            throw image.corrupt(label(place.nid()), start, "nanoseconds are " + nanos);
         }
         return new Inode(
                 place,
-                mode,
+                image.u16(start + MODE),
                 Owner.of(image.i32(start + EXTENDED_UID), image.i32(start + EXTENDED_GID)),
                 new Timestamp(image.i64(start + EXTENDED_MTIME), (int) nanos),
                 image.u32(start + EXTENDED_NLINK),
-                new Data(layout, image.i64(start + SIZE), image.i32(start + ADDRESS)));
+                new Data(layout, image.i64(start + SIZE), image.i32(start + ADDRESS), high, special));
     }
 
     private void checkSize(ImageBytes image) throws IOException {
         long size = data.sizeBytes();
         if (size < 0) {
-            throw image.corrupt("inode " + place.nid(), place.startByte(), "size is negative: " + size);
+            throw image.corrupt(label(place.nid()), place.startByte(), "size is negative: " + size);
         }
         if (type() == FileType.SYMLINK && (size == 0 || size > MAX_SYMLINK_BYTES)) {
             throw image.corrupt(
-                    "inode " + place.nid(), place.startByte(), "symbolic link of " + size + " bytes, not 1 to 4095");
+                    label(place.nid()), place.startByte(), "symbolic link of " + size + " bytes, not 1 to 4095");
         }
     }
 

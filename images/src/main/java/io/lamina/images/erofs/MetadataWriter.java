@@ -200,7 +200,7 @@ public final class MetadataWriter {
                         features,
                         areas,
                         layout.epoch(),
-                        new Superblock.Tables(table, compression, Superblock.Packed.NONE),
+                        new Superblock.Tables(table, compression, Superblock.Packed.NONE, 0),
                         new Superblock.Tree(layout.root().nid(), layout.inodes()),
                         uuid)
                 .write(head);

@@ -57,7 +57,7 @@ final class PackedData {
         if (inode.type() != FileType.REGULAR) {
             throw image.corrupt(inode, "the packed inode is no regular file");
         }
-        Open made = new Open(inode, new FileReader(image, source, sourceBytes));
+        Open made = new Open(inode, new FileReader(image, source, sourceBytes, 0));
         open = made;
         return made;
     }

@@ -55,6 +55,9 @@ final class RelocatedIndex {
     /** Why the index of a file cannot be copied, or null if it can. */
     static @Nullable String obstacle(ErofsImage image, Inode inode) throws IOException {
         CompressionHeader header = CompressionHeader.read(image, inode);
+        if (header.hasEncodedExtents()) {
+            return "it has compressed data at places that count bytes, not blocks";
+        }
         if (header.hasFragment()) {
             return "it has fragments, which files share";
         }
@@ -69,14 +72,13 @@ final class RelocatedIndex {
 
     /** Refuses a file whose data lies in metadata or elsewhere than in {@code image}, and an index that is not consistent. */
     static Shape check(ErofsImage image, Inode inode) throws IOException {
-        CompressedMap map = CompressedMap.of(image, inode);
-        CompressionHeader header = map.header();
         String obstacle = obstacle(image, inode);
         if (obstacle != null) {
             throw new UnsupportedImageException(
-                    image.name() + ": inode " + inode.place().nid(), "cannot be merged as it is, since " + obstacle);
+                    image.name() + ": " + inode.label(), "cannot be merged as it is, since " + obstacle);
         }
-        ClusterIndex index = map.index();
+        CompressionHeader header = CompressionHeader.read(image, inode);
+        ClusterIndex index = new ClusterIndex(image, header);
         int head = -1;
         for (int cluster = 0; cluster < index.clusters(); cluster++) {
             if (index.isHead(cluster)) {
@@ -126,24 +128,24 @@ final class RelocatedIndex {
 
     /** Writes header and index at the position of {@code out}, a multiple of 8 bytes. */
     static void write(ErofsImage image, Inode inode, BlobOutput out, long addedBlocks) throws IOException {
-        CompressedMap map = CompressedMap.of(image, inode);
-        CompressionHeader header = map.header();
-        if (!Shape.of(header, map.index()).isVerbatim(out.positionBytes())) {
-            writeFull(header, map.index(), out, addedBlocks);
+        CompressionHeader header = CompressionHeader.read(image, inode);
+        ClusterIndex index = new ClusterIndex(image, header);
+        if (!Shape.of(header, index).isVerbatim(out.positionBytes())) {
+            writeFull(header, index, out, addedBlocks);
             return;
         }
-        ImageBytes bytes = image.bytes();
+        ImageBytes bytes = image.bytesOf(inode);
         byte[] pack = new byte[PHASE_BYTES];
-        int head = (int) (map.index().startByte() - header.startByte());
+        int head = (int) (index.startByte() - header.startByte());
         bytes.copy(header.startByte(), pack, 0, head);
         out.put(pack, 0, head);
         boolean full = header.layout() == Inode.Layout.COMPRESSED_FULL;
         int cluster = 0;
-        for (long at = map.index().startByte(); at < map.index().endByte(); cluster++) {
-            int length = map.index().packBytesAt(at);
+        for (long at = index.startByte(); at < index.endByte(); cluster++) {
+            int length = index.packBytesAt(at);
             bytes.copy(at, pack, 0, length);
             int address = length - Integer.BYTES;
-            if (!full || map.index().isHead(cluster)) {
+            if (!full || index.isHead(cluster)) {
                 out.put(pack, 0, address);
                 out.putInt((int) (bytes.u32(at + address) + addedBlocks));
             } else {

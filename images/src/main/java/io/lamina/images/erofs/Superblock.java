@@ -37,6 +37,9 @@ public record Superblock(Features features, Areas areas, Timestamp epoch, Tables
     private static final int BLKSZBITS = 12;
     private static final int SB_EXTSLOTS = 13;
     private static final int ROOT_NID = 14;
+    /** Instead of the root's node id, where that has a field to itself. */
+    private static final int BLOCKS_HI = 14;
+
     private static final int INOS = 16;
     private static final int EPOCH = 24;
     private static final int FIXED_NSEC = 32;
@@ -52,6 +55,8 @@ public record Superblock(Features features, Areas areas, Timestamp epoch, Tables
     private static final int XATTR_PREFIX_COUNT = 91;
     private static final int XATTR_PREFIX_START = 92;
     private static final int PACKED_NID = 96;
+    private static final int LONG_ROOT_NID = 112;
+    private static final int METABOX_NID = 128;
     private static final int EXTSLOT_BYTES = 16;
     private static final int PREFIX_UNIT_BYTES = 4;
 
@@ -61,8 +66,9 @@ public record Superblock(Features features, Areas areas, Timestamp epoch, Tables
      * @param devices how many further devices there are, and where their table is
      * @param compression limits of the compressions in use
      * @param packed what lies in the packed inode, or might
+     * @param metaboxNid node id of the inode whose data is metadata, 0 if there is none
      */
-    record Tables(Devices devices, CompressionConfigs compression, Packed packed) {}
+    record Tables(Devices devices, CompressionConfigs compression, Packed packed, long metaboxNid) {}
 
     /**
      * The packed inode, which holds tails of files, and the prefixes of attribute names.
@@ -83,6 +89,10 @@ public record Superblock(Features features, Areas areas, Timestamp epoch, Tables
     /** What compressed files of the image need of a reader; says nothing of whether there are any. */
     public CompressionConfigs compression() {
         return tables.compression();
+    }
+
+    long metaboxNid() {
+        return tables.metaboxNid();
     }
 
     Packed packed() {
@@ -106,7 +116,7 @@ public record Superblock(Features features, Areas areas, Timestamp epoch, Tables
      * @param rootNid the root directory's node id
      * @param inodes inodes in the image, for statfs only
      */
-    public record Tree(int rootNid, long inodes) {}
+    public record Tree(long rootNid, long inodes) {}
 
     /** Reads and checks the superblock; order: length, magic, features, checksum, fields. */
     static Superblock read(ImageBytes image) throws IOException {
@@ -142,9 +152,11 @@ public record Superblock(Features features, Areas areas, Timestamp epoch, Tables
         if (nanos >= Timestamp.NANOS_PER_SECOND) {
             throw corrupt(image, FIXED_NSEC, "nanoseconds are " + nanos);
         }
+        long longRootNid = features.has48BitAddresses() ? image.i64(START_BYTE + LONG_ROOT_NID) : 0;
+        int blocksHi = longRootNid == 0 ? 0 : image.u16(START_BYTE + BLOCKS_HI);
         Areas areas = new Areas(
                 blockBits,
-                image.u32(START_BYTE + BLOCKS),
+                image.u32(START_BYTE + BLOCKS) | (long) blocksHi << Integer.SIZE,
                 image.u32(START_BYTE + META_BLKADDR),
                 image.u32(START_BYTE + XATTR_BLKADDR));
         if (areas.lengthBytes() > image.endByte()) {
@@ -162,8 +174,13 @@ public record Superblock(Features features, Areas areas, Timestamp epoch, Tables
                 areas,
                 new Timestamp(image.i64(START_BYTE + EPOCH), (int) nanos),
                 new Tables(
-                        devices, readCompression(image, features, START_BYTE + extended), readPacked(image, features)),
-                new Tree(image.u16(START_BYTE + ROOT_NID), image.i64(START_BYTE + INOS)),
+                        devices,
+                        readCompression(image, features, START_BYTE + extended),
+                        readPacked(image, features),
+                        features.hasMetabox() ? readMetaboxNid(image, extended) : 0),
+                new Tree(
+                        longRootNid == 0 ? image.u16(START_BYTE + ROOT_NID) : longRootNid,
+                        image.i64(START_BYTE + INOS)),
                 new UUID(halves.getLong(), halves.getLong()));
     }
 
@@ -176,10 +193,25 @@ public record Superblock(Features features, Areas areas, Timestamp epoch, Tables
         return configs.withDeduplication(features.hasFragments());
     }
 
+    private static long readMetaboxNid(ImageBytes image, long superblockBytes) throws IOException {
+        if (superblockBytes < METABOX_NID + Long.BYTES) {
+            throw corrupt(image, SB_EXTSLOTS, "the metabox feature is set, but no slot holds the metabox's node id");
+        }
+        long nid = image.i64(START_BYTE + METABOX_NID);
+        if (nid <= 0) {
+            throw corrupt(image, METABOX_NID, "the metabox's node id is %d, or lies within it".formatted(nid));
+        }
+        return nid;
+    }
+
     private static Packed readPacked(ImageBytes image, Features features) throws IOException {
         boolean prefixes = features.hasXattrPrefixes();
+        long nid = features.hasFragments() ? image.i64(START_BYTE + PACKED_NID) : 0;
+        if (nid < 0) {
+            throw corrupt(image, PACKED_NID, "the packed inode lies in the metabox");
+        }
         return new Packed(
-                features.hasFragments() ? image.i64(START_BYTE + PACKED_NID) : 0,
+                nid,
                 prefixes ? image.u8(START_BYTE + XATTR_PREFIX_COUNT) : 0,
                 prefixes ? image.u32(START_BYTE + XATTR_PREFIX_START) * PREFIX_UNIT_BYTES : 0);
     }

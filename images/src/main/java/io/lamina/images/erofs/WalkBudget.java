@@ -5,16 +5,22 @@ import java.io.IOException;
 
 /**
  * Bounds a walk of a whole tree. Valid structures do not overlap, so that the sum of all that a walk reads once stays
- * below the image's size; this ends walks of images that lead to the same bytes again and again. One thread at a time.
+ * below the image's size, but for what is compressed; this ends walks of images that lead to the same bytes again and again. One thread at a time.
  */
 public final class WalkBudget {
     private final ErofsImage image;
+    /** More than metadata of any real tree is compressed, and bounds what a small image may cost. */
+    static final int MAX_RATIO = 64;
+
     private long unspentBytes;
+    /** Whether what lies in the metabox is still to be added. */
+    private boolean metaboxToCome;
 
     /** The budget of one walk through {@code image}. */
     public WalkBudget(ErofsImage image) {
         this.image = image;
         this.unspentBytes = image.bytes().endByte();
+        this.metaboxToCome = true;
     }
 
     /**
@@ -27,7 +33,12 @@ public final class WalkBudget {
         switch (inode.type()) {
             case SYMLINK -> bytes += inode.data().sizeBytes();
             case REGULAR -> bytes += regularBytes(inode);
-            case DIRECTORY, CHARACTER_DEVICE, BLOCK_DEVICE, FIFO, SOCKET -> {}
+            case DIRECTORY -> bytes += inode.data().layout().isCompressed() ? regularBytes(inode) : 0;
+            case CHARACTER_DEVICE, BLOCK_DEVICE, FIFO, SOCKET -> {}
+        }
+        if (inode.place().inMetabox() && metaboxToCome) {
+            unspentBytes += image.bytesOf(inode).endByte();
+            metaboxToCome = false;
         }
         spend(inode, bytes);
     }
@@ -38,21 +49,21 @@ public final class WalkBudget {
             case FLAT_INLINE ->
                 inode.data().sizeBytes() & (image.superblock().areas().blockSizeBytes() - 1);
             case COMPRESSED_FULL, COMPRESSED_COMPACT ->
-                inode.data().sizeBytes() == 0
-                        ? 0
-                        : CompressedMap.of(image, inode).metadataBytes();
+                inode.data().sizeBytes() == 0 ? 0 : FileExtents.of(image, inode).metadataBytes();
             case FLAT_PLAIN -> 0;
         };
     }
 
-    void spend(Inode inode, long bytes) throws CorruptImageException {
+    /** Counts a block of a directory. */
+    void spendBlock(Inode directory, int bytes) throws IOException {
+        spend(directory, directory.data().layout().isCompressed() ? Math.ceilDiv(bytes, MAX_RATIO) : bytes);
+    }
+
+    private void spend(Inode inode, long bytes) throws CorruptImageException {
         unspentBytes -= bytes;
         if (unspentBytes < 0) {
-            throw image.bytes()
-                    .corrupt(
-                            "inode " + inode.place().nid(),
-                            inode.place().startByte(),
-                            "the metadata walked so far is larger than the image, so that parts of it overlap");
+            throw image.corrupt(
+                    inode, "the metadata walked so far is larger than the image, so that parts of it overlap");
         }
     }
 }

@@ -22,30 +22,30 @@ final class XattrPrefixes {
 
     static XattrPrefixes read(ErofsImage image, PackedData packed) throws IOException {
         Superblock.Packed place = image.superblock().packed();
-        boolean inImage =
-                !packed.exists() || (image.superblock().features().compat() & Features.PLAIN_XATTR_PREFIXES) != 0;
+        boolean plain = (image.superblock().features().compat() & Features.PLAIN_XATTR_PREFIXES) != 0;
+        boolean inPacked = !plain && !image.hasMetabox() && packed.exists();
+        ImageBytes bytes = plain || !image.hasMetabox() ? image.bytes() : image.metabox("attribute prefixes");
         List<Xattr> prefixes = new ArrayList<>();
         long at = place.prefixStartByte();
         for (int i = 0; i < place.prefixCount(); i++) {
             byte[] head = new byte[Short.BYTES + 1];
-            copy(image, packed, inImage, at, head);
+            copy(bytes, inPacked ? packed : null, at, head);
             int length = (head[0] & 0xFF) | (head[1] & 0xFF) << 8;
             int namespace = head[2] & 0xFF;
             if (length == 0 || length > Xattr.MAX_NAME_BYTES + 1 || !Xattr.isNamespace(namespace)) {
-                throw image.bytes().corrupt("attribute prefix " + i, at, length + " bytes in namespace " + namespace);
+                throw bytes.corrupt("attribute prefix " + i, at, length + " bytes in namespace " + namespace);
             }
             byte[] infix = new byte[length - 1];
-            copy(image, packed, inImage, at + head.length, infix);
+            copy(bytes, inPacked ? packed : null, at + head.length, infix);
             prefixes.add(new Xattr(namespace, infix, new byte[0]));
             at = at + Short.BYTES + length + ALIGNMENT - 1 & -ALIGNMENT;
         }
         return new XattrPrefixes(List.copyOf(prefixes));
     }
 
-    private static void copy(ErofsImage image, PackedData packed, boolean inImage, long at, byte[] into)
-            throws IOException {
-        if (inImage) {
-            image.bytes().copy(at, into, 0, into.length);
+    private static void copy(ImageBytes bytes, @Nullable PackedData packed, long at, byte[] into) throws IOException {
+        if (packed == null) {
+            bytes.copy(at, into, 0, into.length);
         } else {
             packed.copy(at, into, 0, into.length);
         }

@@ -10,22 +10,21 @@ final class XattrReader {
     private static final int LONG_PREFIX = 0x80;
 
     private final ErofsImage image;
-    private final ImageBytes bytes;
     private final Map<Integer, Xattr> sharedById;
 
     XattrReader(ErofsImage image, Map<Integer, Xattr> sharedById) {
         this.image = image;
-        this.bytes = image.bytes();
         this.sharedById = sharedById;
     }
 
     Xattrs read(Inode inode) throws IOException {
+        ImageBytes bytes = image.bytesOf(inode);
         long start = inode.place().xattrStartByte();
         long end = start + inode.place().xattrBytes();
         int sharedCount = bytes.u8(start + XattrBody.SHARED_COUNT);
         long at = start + XattrBody.HEADER_BYTES;
         if (at + (long) sharedCount * XattrBody.ID_BYTES > end) {
-            throw corrupt(inode, start, sharedCount + " shared attributes do not fit the body");
+            throw corrupt(bytes, inode, start, sharedCount + " shared attributes do not fit the body");
         }
         // mkfs.erofs 1.9.4 writes trusted.overlay.origin twice when a tree has it already, to which kernels do not
         // object.
@@ -35,12 +34,12 @@ final class XattrReader {
             at += XattrBody.ID_BYTES;
         }
         while (at < end) {
-            found.add(entry(inode, at, end));
-            at += entryBytes(at);
+            found.add(entry(bytes, inode, at, end));
+            at += entryBytes(bytes, at);
         }
         Xattrs all = Xattrs.of(found);
         if (all.sorted().size() != found.size()) {
-            throw corrupt(inode, start, "two attributes have one name and two values");
+            throw corrupt(bytes, inode, start, "two attributes have one name and two values");
         }
         return all;
     }
@@ -50,25 +49,28 @@ final class XattrReader {
         if (known != null) {
             return known;
         }
+        ImageBytes bytes =
+                image.superblock().features().hasSharedXattrsInMetabox() ? image.metabox(inode.label()) : image.bytes();
         Areas areas = image.superblock().areas();
         long at = (areas.xattrBlock() << areas.blockBits()) + Integer.toUnsignedLong(id) * XattrBody.ALIGNMENT;
-        Xattr read = entry(inode, at, bytes.endByte());
+        Xattr read = entry(bytes, inode, at, bytes.endByte());
         sharedById.put(id, read);
         return read;
     }
 
-    private Xattr entry(Inode inode, long at, long end) throws IOException {
+    private Xattr entry(ImageBytes bytes, Inode inode, long at, long end) throws IOException {
         if (at > end - Xattr.ENTRY_HEADER_BYTES) {
-            throw corrupt(inode, at, "attribute entry does not fit");
+            throw corrupt(bytes, inode, at, "attribute entry does not fit");
         }
         int nameBytes = bytes.u8(at);
         int namespace = bytes.u8(at + 1);
         int valueBytes = bytes.u16(at + 2);
         if (at + Xattr.ENTRY_HEADER_BYTES + nameBytes + valueBytes > end) {
-            throw corrupt(inode, at, "name of " + nameBytes + " and value of " + valueBytes + " bytes do not fit");
+            throw corrupt(
+                    bytes, inode, at, "name of " + nameBytes + " and value of " + valueBytes + " bytes do not fit");
         }
         if ((namespace & LONG_PREFIX) == 0 && !Xattr.isNamespace(namespace)) {
-            throw corrupt(inode, at, "attribute namespace " + namespace + " is not known");
+            throw corrupt(bytes, inode, at, "attribute namespace " + namespace + " is not known");
         }
         byte[] name = new byte[nameBytes];
         byte[] value = new byte[valueBytes];
@@ -80,6 +82,7 @@ final class XattrReader {
         Xattr whole = image.xattrPrefixes().prefixed(namespace & ~LONG_PREFIX, name, value);
         if (whole == null) {
             throw corrupt(
+                    bytes,
                     inode,
                     at,
                     "there is no attribute prefix " + (namespace & ~LONG_PREFIX) + ", or the name is too long with it");
@@ -88,12 +91,12 @@ final class XattrReader {
     }
 
     /** Bytes of an entry that was read; they need not be those that its whole name would take. */
-    private int entryBytes(long at) throws IOException {
+    private static int entryBytes(ImageBytes bytes, long at) throws IOException {
         return (Xattr.ENTRY_HEADER_BYTES + bytes.u8(at) + bytes.u16(at + 2) + XattrBody.ALIGNMENT - 1)
                 & -XattrBody.ALIGNMENT;
     }
 
-    private IOException corrupt(Inode inode, long offset, String rule) {
-        return bytes.corrupt("attributes of inode " + inode.place().nid(), offset, rule);
+    private static IOException corrupt(ImageBytes bytes, Inode inode, long offset, String rule) {
+        return bytes.corrupt("attributes of " + inode.label(), offset, rule);
     }
 }

@@ -6,7 +6,7 @@ import java.io.IOException;
 
 /** Decodes one frame of Zstandard (RFC 8878). */
 final class ZstdFrame {
-    /** A frame may take all it decodes to for its window: {@link CompressedMap#MAX_EXTENT_BYTES}. */
+    /** A frame may take all it decodes to for its window: {@link FileExtents#MAX_EXTENT_BYTES}. */
     private static final int MAX_WINDOW_LOG = 24;
 
     private ZstdFrame() {}

@@ -24,6 +24,10 @@ public final class MergeObstacle {
      * @throws io.lamina.images.CorruptImageException if the image breaks a rule of EROFS
      */
     public static @Nullable String of(ErofsImage image) throws IOException {
+        String whole = image.whyNeedsCopyWhole();
+        if (whole != null) {
+            return whole;
+        }
         if (image.devices().size() > 1 || !image.mayNeedCopy()) {
             return null; // merging says what is wrong with the former
         }

@@ -99,17 +99,27 @@ class MutatedForeignImagesTest {
                 DirentCursor entries = image.entries(directories.remove());
                 while (entries.next()) {
                     Inode inode = image.inode(entries.nid());
-                    inodes.add((int) inode.place().startByte());
+                    add(inodes, inode);
                     if (inode.type() == FileType.DIRECTORY) {
                         directories.add(inode);
                     }
                 }
             }
-            if (image.superblock().packed().nid() != 0) {
-                inodes.add((int)
-                        image.inode(image.superblock().packed().nid()).place().startByte());
+            for (long nid : new long[] {
+                image.superblock().packed().nid(), image.superblock().metaboxNid()
+            }) {
+                if (nid != 0) {
+                    add(inodes, image.inode(nid));
+                }
             }
             return new Seed(form, whole, inodes);
+        }
+
+        /** Those in the metabox lie where damage to its data strikes. */
+        private static void add(List<Integer> inodes, Inode inode) {
+            if (!inode.place().inMetabox()) {
+                inodes.add((int) inode.place().startByte());
+            }
         }
 
         byte[] broken(SplittableRandom random) {

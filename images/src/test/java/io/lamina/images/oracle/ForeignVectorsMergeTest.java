@@ -51,7 +51,7 @@ final class ForeignVectorsMergeTest {
                 merged++;
             }
         }
-        assertEquals(8, merged);
+        assertEquals(10, merged);
     }
 
     /** All algorithms in one image, each layer's files hidden in part by the next one's. */
@@ -85,7 +85,7 @@ final class ForeignVectorsMergeTest {
             judge(form, List.of(copy, ours()));
             copied++;
         }
-        assertEquals(4, copied);
+        assertEquals(12, copied);
     }
 
     private static Digest id(String name) {

@@ -57,7 +57,16 @@ final class NativeTreesTest {
             "-Eztailpacking,dedupe",
             "-Eforce-inode-extended",
             "-x1",
-            "--xattr-prefix=user.long.");
+            "--xattr-prefix=user.long.",
+            "--zD",
+            "-Edot-omitted",
+            "-E48bit",
+            "-E48bit,dedupe",
+            "-E48bit,fragments,dot-omitted",
+            "-E48bit,all-fragments",
+            "-m4096",
+            "--MZ=i");
+    private static final int WIDE = 300;
     private static final int[] EDGES = {0, 1, 2048, 4096, 8192, 65_536, 131_072, 262_144};
 
     @TempDir
@@ -147,10 +156,20 @@ final class NativeTreesTest {
         }
         Files.createLink(tree.resolve("hard"), tree.resolve("file0"));
         files.put("hard", files.get("file0"));
+        if (random.nextBoolean()) { // a directory of several blocks
+            Path wide = Files.createDirectory(tree.resolve("wide"));
+            for (int i = 0; i < WIDE; i++) {
+                Files.createLink(wide.resolve("a-name-that-compresses-" + i), tree.resolve("file0"));
+            }
+            files.put("wide/a-name-that-compresses-" + (WIDE - 1), files.get("file0"));
+        }
         // Some versions of mkfs.erofs keep no parts of seconds.
         FileTime time = FileTime.from(random.nextInt(1, Integer.MAX_VALUE), TimeUnit.SECONDS);
         for (String name : files.keySet()) {
             Files.setLastModifiedTime(tree.resolve(name), time);
+        }
+        if (Files.exists(tree.resolve("wide"))) {
+            Files.setLastModifiedTime(tree.resolve("wide"), time);
         }
         Files.setLastModifiedTime(tree, time);
         return files;
