@@ -38,7 +38,7 @@ import picocli.CommandLine.Spec;
             "Puts an image of this machine into a registry, byte by byte what it is here.",
             "",
             "With --native also what it was converted to, as referrers of its manifest: EROFS layers in an image of their own, "
-                    + "which containerd 2.3 and later run (tag TAG-erofs), merged metadata, level-0 hashes, and the statement "
+                    + "which a containerd that knows compressed ones runs (tag TAG-erofs), merged metadata, level-0 hashes, and the statement "
                     + "signed with --key. Other nodes pull that instead of converting."
         },
         mixinStandardHelpOptions = true,
@@ -70,7 +70,7 @@ final class PushCommand implements Callable<Integer> {
             names = "--uncompressed",
             description =
                     "With --native, also an image of uncompressed EROFS layers (tag TAG-erofs-plain), which containerd 2.1 "
-                            + "and 2.2 need: they know no compressed ones.")
+                            + "needs: it knows no compressed ones.")
     private boolean uncompressed;
 
     @Option(

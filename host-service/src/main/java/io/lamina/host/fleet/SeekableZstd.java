@@ -27,7 +27,7 @@ final class SeekableZstd {
     /** What one frame holds; the last may hold less. */
     static final int FRAME_BYTES = FlattenedDevice.PART_ALIGNMENT_BYTES;
 
-    /** Beyond it, time grows faster than size falls; see docs/benchmarks.md. */
+    /** Near what gzip layers have, published once and fetched often. */
     private static final int LEVEL = 9;
 
     private static final int SKIPPABLE_MAGIC = 0x184D2A5E;

@@ -10,12 +10,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Base64;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
-import org.jspecify.annotations.Nullable;
+import java.util.stream.Stream;
 
 /**
  * The credentials that {@code docker login} has kept: {@code config.json} (docker/cli, cli/config/configfile/file.go at
@@ -29,11 +28,15 @@ public final class DockerConfig implements CredentialSource {
     private static final Pattern HELPER = Pattern.compile("[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}");
     private static final int MAX_ANSWER_BYTES = 1 << 20;
     private static final int HELPER_SECONDS = 60;
+    /** How Java tells of a process that SIGKILL has ended. */
+    private static final int KILLED = 128 + 9;
 
-    private final List<Path> files;
+    private final Path file;
+    private final String searchPath;
 
-    private DockerConfig(List<Path> files) {
-        this.files = files;
+    private DockerConfig(Path file, String searchPath) {
+        this.file = file;
+        this.searchPath = searchPath;
     }
 
     /** The user's: {@code $REGISTRY_AUTH_FILE}, or {@code config.json} in {@code $DOCKER_CONFIG} or {@code ~/.docker}. */
@@ -41,34 +44,30 @@ public final class DockerConfig implements CredentialSource {
         Map<String, String> environment = System.getenv();
         String auth = environment.get("REGISTRY_AUTH_FILE");
         if (auth != null && !auth.isEmpty()) {
-            return new DockerConfig(List.of(Path.of(auth)));
+            return of(Path.of(auth));
         }
         String directory = environment.get("DOCKER_CONFIG");
         Path docker = directory != null && !directory.isEmpty()
                 ? Path.of(directory)
                 : Path.of(System.getProperty("user.home"), ".docker");
-        return new DockerConfig(List.of(docker.resolve("config.json")));
+        return of(docker.resolve("config.json"));
     }
 
-    /** One file, which need not exist. */
+    /** One file, which need not exist. Helpers are looked for as a shell does. */
     public static DockerConfig of(Path file) {
-        return new DockerConfig(List.of(file));
+        return of(file, System.getenv().getOrDefault("PATH", "/usr/bin:/bin"));
+    }
+
+    /** @param searchPath where helpers are looked for, directories between colons */
+    static DockerConfig of(Path file, String searchPath) {
+        return new DockerConfig(file, searchPath);
     }
 
     @Override
     public Optional<Credentials> find(String host) throws IOException {
-        for (Path file : files) {
-            if (Files.isRegularFile(file)) {
-                Optional<Credentials> found = find(file, host);
-                if (found.isPresent()) {
-                    return found;
-                }
-            }
+        if (!Files.isRegularFile(file)) {
+            return Optional.empty();
         }
-        return Optional.empty();
-    }
-
-    private static Optional<Credentials> find(Path file, String host) throws IOException {
         if (Files.size(file) > JsonParser.MAX_TEXT_BYTES) {
             throw new CorruptImageException(file.toString(), "is larger than any configuration");
         }
@@ -81,7 +80,7 @@ public final class DockerConfig implements CredentialSource {
             helper = config.string("credsStore", "");
         }
         if (!helper.isEmpty()) {
-            Optional<Credentials> found = ask(file, helper, key);
+            Optional<Credentials> found = ask(helper, key);
             if (found.isPresent()) {
                 return found;
             }
@@ -136,29 +135,30 @@ public final class DockerConfig implements CredentialSource {
     }
 
     /** Runs {@code docker-credential-HELPER get}. */
-    private static Optional<Credentials> ask(Path file, String helper, String key) throws IOException {
+    private Optional<Credentials> ask(String helper, String key) throws IOException {
         if (!HELPER.matcher(helper).matches()) {
             throw new CorruptImageException(file.toString(), "names a credential helper that is no program's name");
         }
         String program = "docker-credential-" + helper;
-        Process process;
-        try {
-            process = new ProcessBuilder(program, "get")
-                    .redirectError(ProcessBuilder.Redirect.INHERIT)
-                    .start();
-        } catch (IOException notThere) {
-            throw new IOException(
-                    program + ", which " + file + " names for " + key + ", cannot be run: " + notThere.getMessage()
-                            + "; install it, or take it out of that file and log in again",
-                    notThere);
-        }
+        Path found = Stream.of(searchPath.split(":"))
+                .map(directory -> Path.of(directory, program))
+                .filter(Files::isExecutable)
+                .findFirst()
+                .orElseThrow(() -> new IOException(program + ", which " + file + " names for " + key + ", is not in "
+                        + searchPath + "; install it, or take it out of that file and log in again"));
+        Process process = new ProcessBuilder(found.toString(), "get")
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
+        var _ = process.onExit()
+                .orTimeout(HELPER_SECONDS, TimeUnit.SECONDS)
+                .exceptionally(_ -> process.destroyForcibly());
         try (var input = process.getOutputStream()) {
             input.write((key + "\n").getBytes(StandardCharsets.UTF_8));
         }
         byte[] answer;
         try (InputStream output = process.getInputStream()) {
             answer = output.readNBytes(MAX_ANSWER_BYTES);
-            if (!process.waitFor(HELPER_SECONDS, TimeUnit.SECONDS)) {
+            if (process.waitFor() == KILLED) {
                 throw new IOException(program + " did not end within " + HELPER_SECONDS + " s");
             }
         } catch (InterruptedException interrupted) {
@@ -189,7 +189,7 @@ public final class DockerConfig implements CredentialSource {
 
     /** Where was looked, for messages. */
     @Override
-    public @Nullable String toString() {
-        return files.getFirst().toString();
+    public String toString() {
+        return file.toString();
     }
 }

@@ -83,7 +83,7 @@ class DocumentedCommandsTest {
     }
 
     @Test
-    void everyCommandHasExamplesAndAMachinesAnswer() {
+    void everyCommandHasExamples() {
         List<String> without = new ArrayList<>();
         look(Main.commandLine(), without);
         assertEquals(List.of(), without);

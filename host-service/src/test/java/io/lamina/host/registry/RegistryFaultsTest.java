@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.net.httpserver.HttpExchange;
 import io.lamina.host.content.ContentStore;
+import io.lamina.images.CorruptImageException;
 import io.lamina.images.json.JsonWriter;
 import io.lamina.images.oci.Descriptor;
 import io.lamina.images.oci.Digest;
@@ -434,13 +435,18 @@ class RegistryFaultsTest {
         var _ = Files.setPosixFilePermissions(helper, PosixFilePermissions.fromString("rwxr-xr-x"));
         Path config = Files.writeString(
                 directory.resolve("config.json"),
-                "{\"credHelpers\":{\"r.example\":\"../x\"},\"auths\":{\"https://index.docker.io/v1/\":"
+                "{\"credHelpers\":{\"r.example\":\"lamina-test\",\"s.example\":\"lamina-test\",\"u.example\":\"../x\","
+                        + "\"v.example\":\"missing\"},\"auths\":{\"https://index.docker.io/v1/\":"
                         + "{\"auth\":\"YWxpY2U6c2VjcmV0\"},\"t.example\":{\"identitytoken\":\"xyz\"}}}");
-        DockerConfig docker = DockerConfig.of(config);
+        DockerConfig docker = DockerConfig.of(config, "/nowhere:" + directory);
+        assertEquals(Optional.of(new Credentials.IdentityToken("idt")), docker.find("r.example"));
+        assertEquals(Optional.empty(), docker.find("s.example"), "the helper knows no such host");
         assertEquals(Optional.of(new Credentials.Basic("alice", "secret")), docker.find("docker.io"));
         assertEquals(Optional.of(new Credentials.IdentityToken("xyz")), docker.find("t.example"));
         assertEquals(Optional.empty(), docker.find("other.example"));
-        assertThrows(io.lamina.images.CorruptImageException.class, () -> docker.find("r.example"));
+        assertThrows(CorruptImageException.class, () -> docker.find("u.example"));
+        IOException missing = assertThrows(IOException.class, () -> docker.find("v.example"));
+        assertTrue(missing.getMessage().contains("docker-credential-missing"), missing.getMessage());
     }
 
     @Test

@@ -11,8 +11,8 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /**
- * The shape of the fragments. That they allow and refuse what they should was seen with OPA and with hcsshim's own
- * framework, which no package of Debian 12 or 13 has: this test reads brackets, quotes and order alone.
+ * The shape of the fragments: brackets, quotes and order. That they allow and refuse what they should takes OPA, which
+ * is not among the packages that tests install; it was tried by hand, with hcsshim's own framework, too.
  */
 final class PolicyTest {
     private static final Digest TOP = Digest.ofContent(new byte[] {1});
