@@ -38,6 +38,11 @@ final class ForeignVectorsMergeTest {
         Machine.needsRoot();
         Machine.needsFileSystem("erofs");
         Machine.needsFileSystem("overlay");
+        Machine.need(
+                Runtime.Version.parse(System.getProperty("os.version").replaceFirst("[^0-9.].*", ""))
+                                .compareTo(Runtime.Version.parse("6.17"))
+                        >= 0,
+                "Linux 6.17, for images with 48-bit addresses and with compressed metadata");
     }
 
     @Test
