@@ -81,7 +81,9 @@ final class BundleCommand {
     @Command(
             name = "check",
             description = "Says which rules a bundle and a request break; the exit status is 1 where there are any.",
-            mixinStandardHelpOptions = true)
+            mixinStandardHelpOptions = true,
+            footerHeading = "%nExamples:%n",
+            footer = {"  lamina bundle check /run/bundle --rootfs rootfs.json --hcsshim 0.11"})
     static final class Check implements Callable<Integer> {
         @Mixin
         private What what = new What();
@@ -104,7 +106,9 @@ final class BundleCommand {
                 "Prints the config.json that bundle and request make together, the request being the authority; or says which "
                         + "rules they break, with status 1. No list in it is null."
             },
-            mixinStandardHelpOptions = true)
+            mixinStandardHelpOptions = true,
+            footerHeading = "%nExamples:%n",
+            footer = {"  lamina bundle resolve /run/bundle --rootfs rootfs.json"})
     static final class Resolve implements Callable<Integer> {
         @Mixin
         private What what = new What();

@@ -20,7 +20,9 @@ import picocli.CommandLine.Spec;
         name = "detach",
         description =
                 "Gives attachments back: servers, mounts and volumes end, and files that no other attachment uses go.",
-        mixinStandardHelpOptions = true)
+        mixinStandardHelpOptions = true,
+        footerHeading = "%nExamples:%n",
+        footer = "  lamina detach --ended")
 final class DetachCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec = CommandSpec.create();

@@ -30,7 +30,9 @@ import picocli.CommandLine.Option;
             "What no test of Lamina has shown is marked \"only read in source\"; share/prove-routes tries the routes on a host "
                     + "that has the runtimes. docs/runtimes.md has the table of all routes."
         },
-        mixinStandardHelpOptions = true)
+        mixinStandardHelpOptions = true,
+        footerHeading = "%nExamples:%n",
+        footer = "  lamina doctor --kata-config /etc/kata-containers/configuration.toml")
 final class DoctorCommand implements Callable<Integer> {
     @Option(names = "--kata-config", paramLabel = "FILE", description = "Kata's configuration.toml.")
     private @Nullable Path kata;

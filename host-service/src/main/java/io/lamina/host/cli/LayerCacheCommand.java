@@ -32,7 +32,9 @@ import picocli.CommandLine.Parameters;
             "",
             "What is there already stays. An entry must stay for as long as a snapshot of containerd uses it."
         },
-        mixinStandardHelpOptions = true)
+        mixinStandardHelpOptions = true,
+        footerHeading = "%nExamples:%n",
+        footer = "  lamina layer cache /var/lib/containerd/layer-cache oci:layout:latest")
 final class LayerCacheCommand implements Callable<Integer> {
     @Parameters(index = "0", paramLabel = "DIR", description = "The directory, as containerd's configuration names it.")
     private Path directory = Path.of(".");

@@ -1,6 +1,7 @@
 package io.lamina.host.guestimage;
 
 import io.lamina.images.oci.Digest;
+import io.lamina.linux.DirectoryTree;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -91,7 +92,7 @@ final class GuestImageBuilder {
         try {
             return build(scratch);
         } finally {
-            delete(scratch);
+            DirectoryTree.delete(scratch);
         }
     }
 
@@ -219,16 +220,6 @@ final class GuestImageBuilder {
                 throw new IOException("expected one kernel in " + parent + ", found " + all.size());
             }
             return all.getFirst();
-        }
-    }
-
-    private static void delete(Path tree) throws IOException {
-        List<Path> files;
-        try (Stream<Path> walk = Files.walk(tree)) {
-            files = walk.sorted(Comparator.reverseOrder()).toList();
-        }
-        for (Path file : files) {
-            Files.delete(file);
         }
     }
 }

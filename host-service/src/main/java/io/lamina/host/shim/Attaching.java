@@ -10,6 +10,7 @@ import io.lamina.host.store.RefusedException;
 import io.lamina.images.device.FlattenedDevice;
 import io.lamina.images.oci.Digest;
 import io.lamina.images.oci.ImageReference;
+import io.lamina.linux.DirectoryTree;
 import io.lamina.linux.Mount;
 import io.lamina.linux.MountTable;
 import io.lamina.linux.ProcessIdentity;
@@ -115,7 +116,7 @@ public final class Attaching {
             return attachment;
         } catch (IOException | InterruptedException | RuntimeException failure) {
             takeBack(lease);
-            AttachmentDirectory.delete(lease);
+            DirectoryTree.delete(lease);
             throw failure;
         }
     }

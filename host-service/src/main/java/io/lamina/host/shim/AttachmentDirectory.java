@@ -1,6 +1,7 @@
 package io.lamina.host.shim;
 
 import io.lamina.host.store.RefusedException;
+import io.lamina.linux.DirectoryTree;
 import io.lamina.linux.ProcessIdentity;
 import io.lamina.shim.attachment.Attachment;
 import io.lamina.shim.attachment.Attachment.Owner;
@@ -16,10 +17,8 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.OptionalLong;
-import java.util.stream.Stream;
 
 /**
  * The attachments of an installation:
@@ -101,7 +100,7 @@ public final class AttachmentDirectory {
     /** All attachments, by id. */
     public List<Attachment> all() throws IOException {
         List<Attachment> all = new ArrayList<>();
-        for (Path directory : entries(root.resolve("leases"))) {
+        for (Path directory : DirectoryTree.entries(root.resolve("leases"))) {
             if (Files.exists(directory.resolve(MESSAGE))) {
                 all.add(get(directory.getFileName().toString()));
             }
@@ -134,35 +133,14 @@ public final class AttachmentDirectory {
     /** Removes a lease and its files, and the image's forms when no other lease is on it. */
     void remove(Attachment attachment) throws IOException {
         Files.deleteIfExists(lease(attachment.id()).resolve(MESSAGE));
-        delete(lease(attachment.id()));
+        DirectoryTree.delete(lease(attachment.id()));
         String rootHash = attachment.device().rootHash().hex();
         boolean used = false;
         for (Attachment other : all()) {
             used |= other.device().rootHash().hex().equals(rootHash);
         }
         if (!used) {
-            delete(image(rootHash));
-        }
-    }
-
-    private static List<Path> entries(Path directory) throws IOException {
-        try (Stream<Path> entries = Files.list(directory)) {
-            return entries.sorted().toList();
-        } catch (NoSuchFileException none) {
-            return List.of();
-        }
-    }
-
-    /** Deletes a tree of ours; one that is not there is no error. */
-    static void delete(Path tree) throws IOException {
-        List<Path> deepestFirst;
-        try (Stream<Path> entries = Files.walk(tree)) {
-            deepestFirst = entries.sorted(Comparator.reverseOrder()).toList();
-        } catch (NoSuchFileException gone) {
-            return;
-        }
-        for (Path path : deepestFirst) {
-            Files.deleteIfExists(path);
+            DirectoryTree.delete(image(rootHash));
         }
     }
 }

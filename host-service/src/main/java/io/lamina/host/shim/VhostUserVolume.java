@@ -2,6 +2,7 @@ package io.lamina.host.shim;
 
 import io.lamina.images.CorruptImageException;
 import io.lamina.linux.DeviceFile;
+import io.lamina.linux.DirectoryTree;
 import io.lamina.linux.FileStatus;
 import io.lamina.shim.kata.DirectVolume;
 import io.lamina.shim.kata.VhostUserStore;
@@ -96,7 +97,7 @@ public record VhostUserVolume(VhostUserStore store, Path directVolumes, Path vol
         Path directory = Path.of(lines.get(1));
         Files.deleteIfExists(directory.resolve(DirectVolume.FILE));
         Files.deleteIfExists(Path.of(lines.getFirst()));
-        AttachmentDirectory.delete(directory);
+        DirectoryTree.delete(directory);
     }
 
     /** Removes the lock that a server leaves beside its socket; once that server has ended, for nobody else has its name. */

@@ -6,6 +6,7 @@ import io.lamina.images.oci.Digest;
 import io.lamina.images.verity.LeafHasher;
 import io.lamina.images.verity.PartHashes;
 import io.lamina.images.verity.VerityGeometry;
+import io.lamina.linux.DirectoryTree;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -256,7 +257,7 @@ public final class BlobStore {
     /** All blobs that are here, of any format version. */
     List<BlobName> names() throws IOException {
         List<BlobName> names = new ArrayList<>();
-        for (Path directory : StagedDirectory.entries(blobs)) {
+        for (Path directory : DirectoryTree.entries(blobs)) {
             BlobName.parse(directory.getFileName().toString()).ifPresent(names::add);
         }
         return names;
@@ -277,13 +278,13 @@ public final class BlobStore {
 
     /** Takes a blob away; whoever has its files open keeps them. */
     void remove(BlobName name) throws IOException {
-        StagedDirectory.delete(StagedDirectory.discard(blobs.resolve(name.toString()), staging));
+        DirectoryTree.delete(StagedDirectory.discard(blobs.resolve(name.toString()), staging));
     }
 
     /** Puts a damaged blob aside, where nothing finds it but a person. */
     Path quarantine(BlobName name) throws IOException {
         Path place = Files.createDirectories(blobs.resolveSibling("quarantine")).resolve(name.toString());
-        StagedDirectory.delete(place);
+        DirectoryTree.delete(place);
         Files.move(blobs.resolve(name.toString()), place, StandardCopyOption.ATOMIC_MOVE);
         StagedDirectory.force(blobs);
         return place;

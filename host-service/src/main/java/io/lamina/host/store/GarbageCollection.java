@@ -1,5 +1,6 @@
 package io.lamina.host.store;
 
+import io.lamina.linux.DirectoryTree;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -70,10 +71,10 @@ public final class GarbageCollection {
             return gone;
         });
         Set<String> known = store.database().read(connection -> keys(connection, "SELECT key FROM fsmeta"));
-        for (Path directory : StagedDirectory.entries(store.root().fsmeta())) {
+        for (Path directory : DirectoryTree.entries(store.root().fsmeta())) {
             if (removed.contains(directory)
                     || (!known.contains(String.valueOf(directory.getFileName())) && isOld(directory))) {
-                StagedDirectory.delete(
+                DirectoryTree.delete(
                         StagedDirectory.discard(directory, store.root().staging()));
             }
         }

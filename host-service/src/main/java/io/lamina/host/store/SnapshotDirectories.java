@@ -1,5 +1,6 @@
 package io.lamina.host.store;
 
+import io.lamina.linux.DirectoryTree;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -72,7 +73,7 @@ public final class SnapshotDirectories {
     void make(long id) throws IOException {
         Path directory = directory(id);
         if (Files.exists(directory)) {
-            StagedDirectory.delete(directory);
+            DirectoryTree.delete(directory);
         }
         Files.createDirectory(
                 directory, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
@@ -101,16 +102,16 @@ public final class SnapshotDirectories {
 
     /** Deletes what was taken away. One at a time is enough, and a second at the same moment does no harm. */
     public synchronized void emptyTrash() throws IOException {
-        for (Path entry : StagedDirectory.entries(root)) {
+        for (Path entry : DirectoryTree.entries(root)) {
             if (String.valueOf(entry.getFileName()).startsWith(TRASH)) {
-                StagedDirectory.delete(entry);
+                DirectoryTree.delete(entry);
             }
         }
     }
 
     /** The numbers that have a directory here. */
     List<Long> numbers() throws IOException {
-        return StagedDirectory.entries(root).stream()
+        return DirectoryTree.entries(root).stream()
                 .map(SnapshotDirectories::number)
                 .filter(OptionalLong::isPresent)
                 .map(OptionalLong::getAsLong)

@@ -5,20 +5,17 @@ import static java.nio.file.StandardOpenOption.CREATE_NEW;
 import static java.nio.file.StandardOpenOption.READ;
 import static java.nio.file.StandardOpenOption.WRITE;
 
+import io.lamina.linux.DirectoryTree;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.util.Comparator;
-import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.stream.Stream;
 
 /**
  * A directory in the making: {@code staging/PID-N/content}, with a file {@code lock} beside it that its maker holds
@@ -84,14 +81,14 @@ final class StagedDirectory implements AutoCloseable {
     @Override
     public void close() throws IOException {
         lock.close();
-        delete(directory);
+        DirectoryTree.delete(directory);
     }
 
     /** Removes what dead processes left in {@code staging}: nobody holds their lock. */
     static void sweep(Path staging) throws IOException {
-        for (Path building : entries(staging)) {
+        for (Path building : DirectoryTree.entries(staging)) {
             if (isAbandoned(building)) {
-                delete(building);
+                DirectoryTree.delete(building);
             }
         }
     }
@@ -107,26 +104,6 @@ final class StagedDirectory implements AutoCloseable {
     static void force(Path directory) throws IOException {
         try (FileChannel channel = FileChannel.open(directory, READ)) {
             channel.force(true);
-        }
-    }
-
-    /** Deletes {@code tree}, which nobody may use any more; one that is not there is no error. */
-    static void delete(Path tree) throws IOException {
-        List<Path> deepestFirst;
-        try (Stream<Path> entries = Files.walk(tree)) {
-            deepestFirst = entries.sorted(Comparator.reverseOrder()).toList();
-        } catch (NoSuchFileException gone) {
-            return;
-        }
-        for (Path path : deepestFirst) {
-            Files.deleteIfExists(path);
-        }
-    }
-
-    /** What lies in {@code directory}, by name. */
-    static List<Path> entries(Path directory) throws IOException {
-        try (Stream<Path> entries = Files.list(directory)) {
-            return entries.sorted().toList();
         }
     }
 

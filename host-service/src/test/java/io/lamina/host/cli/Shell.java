@@ -60,12 +60,14 @@ final class Shell {
         return errors.toString();
     }
 
-    /** Runs another program, which must succeed. */
-    static void run(String... words) throws IOException, InterruptedException {
+    /** Runs another program, which must succeed; what it prints. */
+    static String run(String... words) throws IOException, InterruptedException {
         ProcessBuilder builder = new ProcessBuilder(words).redirectErrorStream(true);
         builder.environment().put("PATH", "/usr/sbin:/sbin:/usr/bin:/bin");
         Process process = builder.start();
+        process.getOutputStream().close();
         String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertEquals(0, process.waitFor(), () -> String.join(" ", words) + ": " + said);
+        return said;
     }
 }

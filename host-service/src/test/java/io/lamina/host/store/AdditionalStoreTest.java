@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.lamina.images.CorruptImageException;
 import io.lamina.images.layer.LayerConverter;
 import io.lamina.images.oci.Digest;
+import io.lamina.linux.DirectoryTree;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.RandomAccessFile;
@@ -128,7 +129,7 @@ class AdditionalStoreTest {
     void whenItGoesTheLayerIsMissedByName() throws IOException {
         try (Store store = open(others)) {
             store.images().tag("mine:1", image.digest(), Optional.empty());
-            StagedDirectory.delete(others);
+            DirectoryTree.delete(others);
             CorruptImageException gone = assertThrows(
                     CorruptImageException.class, () -> store.layers().get(layer));
             assertTrue(gone.getMessage().contains(others.toString()), gone.getMessage());
@@ -209,7 +210,7 @@ class AdditionalStoreTest {
         try (InputStream bytes = tar.getInputStream()) {
             return LayerConverter.convert(bytes, blob, leaves, recipe).diffId();
         } finally {
-            StagedDirectory.delete(Objects.requireNonNull(file.getParent()));
+            DirectoryTree.delete(Objects.requireNonNull(file.getParent()));
         }
     }
 

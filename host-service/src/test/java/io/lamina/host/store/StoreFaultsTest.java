@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.lamina.images.layer.LayerConverter;
+import io.lamina.linux.DirectoryTree;
 import io.lamina.linux.Mount;
 import io.lamina.linux.testing.Machine;
 import io.lamina.linux.testing.PrivateMounts;
@@ -105,7 +106,7 @@ class StoreFaultsTest {
         assertTrue(cameTo < 4 || store.snapshots().count() == 1);
         assertTrue(cameTo < 6 || store.snapshots().get("c").kind() == Snapshot.Kind.COMMITTED);
         assertTrue(cameTo < 8 || store.images().find("a", "linux/amd64").isPresent());
-        assertEquals(List.of(), StagedDirectory.entries(store.root().staging()));
+        assertEquals(List.of(), DirectoryTree.entries(store.root().staging()));
     }
 
     @Test
@@ -206,10 +207,10 @@ class StoreFaultsTest {
             life(store);
             // Everything was used in what is the future now.
             FileTime future = FileTime.from(Instant.now().plus(Duration.ofDays(400)));
-            for (Path entry : StagedDirectory.entries(store.root().blobs())) {
+            for (Path entry : DirectoryTree.entries(store.root().blobs())) {
                 Files.setLastModifiedTime(entry, future);
             }
-            for (Path entry : StagedDirectory.entries(store.root().fsmeta())) {
+            for (Path entry : DirectoryTree.entries(store.root().fsmeta())) {
                 Files.setLastModifiedTime(entry, future);
             }
             assertEquals(new GarbageCollection.Removed(0, 0, 0), GarbageCollection.run(store, Duration.ofHours(1)));

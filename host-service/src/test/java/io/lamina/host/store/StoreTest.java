@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.lamina.linux.DirectoryTree;
 import io.lamina.linux.Mount;
 import io.lamina.linux.testing.Machine;
 import io.lamina.linux.testing.PrivateMounts;
@@ -133,13 +134,13 @@ class StoreTest {
             id = store.snapshots().make(active("k", "")).id();
         }
         Path snapshots = directory.resolve("store/snapshots");
-        StagedDirectory.delete(snapshots.resolve(Long.toString(id)));
+        DirectoryTree.delete(snapshots.resolve(Long.toString(id)));
         Files.createDirectories(snapshots.resolve("77/fs"));
         Files.createDirectories(snapshots.resolve("trash-1-1/fs"));
         try (Store store = Store.openForDaemon(root())) {
             assertTrue(Files.isDirectory(store.snapshots().directories().upper(id)));
             assertEquals(List.of(id), store.snapshots().directories().numbers());
-            assertEquals(1, StagedDirectory.entries(snapshots).size());
+            assertEquals(1, DirectoryTree.entries(snapshots).size());
             assertEquals(List.of(), StoreCheck.check(store, true, _ -> {}).problems());
             assertEquals(new GarbageCollection.Removed(0, 0, 0), GarbageCollection.run(store, Duration.ZERO));
         }

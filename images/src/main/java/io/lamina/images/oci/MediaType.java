@@ -14,7 +14,9 @@ public final class MediaType {
     /** An image configuration. */
     public static final String OCI_CONFIG = "application/vnd.oci.image.config.v1+json";
 
-    static final String OCI_LAYER_TAR = "application/vnd.oci.image.layer.v1.tar";
+    /** A layer as a tar, not compressed. */
+    public static final String OCI_LAYER_TAR = "application/vnd.oci.image.layer.v1.tar";
+
     static final String OCI_LAYER_GZIP = OCI_LAYER_TAR + "+gzip";
     static final String OCI_LAYER_ZSTD = OCI_LAYER_TAR + "+zstd";
 
