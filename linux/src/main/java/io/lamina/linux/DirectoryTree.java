@@ -1,9 +1,11 @@
 package io.lamina.linux;
 
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
@@ -18,6 +20,13 @@ public final class DirectoryTree {
             return entries.sorted().toList();
         } catch (NoSuchFileException none) {
             return List.of();
+        }
+    }
+
+    /** Makes the names in {@code directory} durable. */
+    public static void force(Path directory) throws IOException {
+        try (FileChannel names = FileChannel.open(directory, StandardOpenOption.READ)) {
+            names.force(true);
         }
     }
 

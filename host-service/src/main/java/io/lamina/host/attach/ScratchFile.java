@@ -2,15 +2,14 @@ package io.lamina.host.attach;
 
 import io.lamina.linux.AdvisoryLock;
 import io.lamina.linux.DataFile;
+import io.lamina.linux.DirectoryTree;
 import io.lamina.linux.FdStatus;
 import io.lamina.linux.Memfd;
 import io.lamina.linux.OwnedFd;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Objects;
 
@@ -68,8 +67,6 @@ public final class ScratchFile {
 
     private static void syncDirectory(Path path) throws IOException {
         Path parent = Objects.requireNonNull(path.toAbsolutePath().getParent(), "the root is no file");
-        try (FileChannel directory = FileChannel.open(parent, StandardOpenOption.READ)) {
-            directory.force(true);
-        }
+        DirectoryTree.force(parent);
     }
 }

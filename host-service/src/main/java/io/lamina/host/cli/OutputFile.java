@@ -6,11 +6,13 @@ import static java.nio.file.StandardOpenOption.WRITE;
 
 import io.lamina.images.hash.Sha256;
 import io.lamina.images.oci.Digest;
+import io.lamina.linux.DirectoryTree;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -67,11 +69,8 @@ final class OutputFile implements AutoCloseable {
             channel.force(true);
         }
         Files.move(building, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-        if (!durable) {
-            return;
-        }
-        try (FileChannel directory = FileChannel.open(target.toAbsolutePath().getParent(), READ)) {
-            directory.force(true);
+        if (durable) {
+            DirectoryTree.force(Objects.requireNonNull(target.toAbsolutePath().getParent(), "a file has a parent"));
         }
     }
 

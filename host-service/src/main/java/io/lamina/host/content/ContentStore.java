@@ -1,12 +1,12 @@
 package io.lamina.host.content;
 
 import static java.nio.file.StandardOpenOption.CREATE;
-import static java.nio.file.StandardOpenOption.READ;
 import static java.nio.file.StandardOpenOption.WRITE;
 
 import io.lamina.images.CorruptImageException;
 import io.lamina.images.json.JsonParser;
 import io.lamina.images.oci.Digest;
+import io.lamina.linux.DirectoryTree;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
@@ -309,14 +309,7 @@ public final class ContentStore {
             file.force(true);
         }
         Files.move(building, root.resolve(name), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-        force(root);
-    }
-
-    /** Makes the names in {@code directory} durable. */
-    static void force(Path directory) throws IOException {
-        try (FileChannel channel = FileChannel.open(directory, READ)) {
-            channel.force(true);
-        }
+        DirectoryTree.force(root);
     }
 
     /** Gives a finished file its name. */
@@ -326,7 +319,7 @@ public final class ContentStore {
         } catch (FileAlreadyExistsException madeMeanwhile) {
             Files.deleteIfExists(finished);
         }
-        force(root.resolve("blobs/sha256"));
+        DirectoryTree.force(root.resolve("blobs/sha256"));
     }
 
     Path ingest(Digest digest) {

@@ -31,7 +31,6 @@ import org.jspecify.annotations.Nullable;
  * Layers that cannot be merged as they are give way to a plain copy in the store.
  */
 public final class LayerFileSet implements AutoCloseable {
-
     private final NativeLayers copies;
     private final List<FileChannel> open = new ArrayList<>();
     private final List<Member> members = new ArrayList<>();

@@ -3,12 +3,12 @@ package io.lamina.host.fleet;
 import static java.nio.file.StandardOpenOption.READ;
 
 import io.lamina.host.content.ContentStore;
+import io.lamina.images.hash.Sha256;
 import io.lamina.images.oci.Descriptor;
 import io.lamina.images.oci.Digest;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -34,25 +34,16 @@ record PackedFile(Path file, Descriptor descriptor, Digest plain) implements Aut
                         new BufferedOutputStream(Files.newOutputStream(file), BUFFER_BYTES), sha256)) {
             SeekableZstd.write(channel, out);
             out.flush();
-            Digest plain = digest(channel);
+            Sha256 plain = Sha256.create();
+            plain.update(channel);
             return new PackedFile(
                     file,
                     new Descriptor(mediaType, Digest.of(sha256.digest()), Files.size(file), null, List.of()),
-                    plain);
+                    Digest.of(plain.digest()));
         } catch (IOException | RuntimeException failure) {
             Files.deleteIfExists(file);
             throw failure;
         }
-    }
-
-    private static Digest digest(FileChannel channel) throws IOException {
-        MessageDigest sha256 = Digest.sha256();
-        ByteBuffer piece = ByteBuffer.allocate(BUFFER_BYTES);
-        for (long at = 0; channel.read(piece, at) > 0; piece.clear()) {
-            at += piece.position();
-            sha256.update(piece.flip());
-        }
-        return Digest.of(sha256.digest());
     }
 
     @Override

@@ -1,17 +1,16 @@
 package io.lamina.host.guestimage;
 
+import io.lamina.images.hash.Sha256;
 import io.lamina.images.oci.Digest;
 import io.lamina.linux.DirectoryTree;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.security.DigestOutputStream;
-import java.security.MessageDigest;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -205,10 +204,9 @@ final class GuestImageBuilder {
     }
 
     private static Digest digest(Path file) throws IOException {
-        MessageDigest sha256 = Digest.sha256();
-        try (InputStream in = Files.newInputStream(file);
-                OutputStream out = new DigestOutputStream(OutputStream.nullOutputStream(), sha256)) {
-            in.transferTo(out);
+        Sha256 sha256 = Sha256.create();
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            sha256.update(channel);
         }
         return Digest.of(sha256.digest());
     }

@@ -65,9 +65,7 @@ public final class AttachmentDirectory {
         Path building = directory.resolve(MESSAGE + "~");
         write(building, AttachmentJson.write(attachment));
         Files.move(building, directory.resolve(MESSAGE), StandardCopyOption.ATOMIC_MOVE);
-        try (FileChannel names = FileChannel.open(directory, StandardOpenOption.READ)) {
-            names.force(true);
-        }
+        DirectoryTree.force(directory);
     }
 
     /** Writes a file whole and on disk. */

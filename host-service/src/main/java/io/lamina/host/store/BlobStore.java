@@ -125,7 +125,7 @@ public final class BlobStore {
             if (isForeign(name)) {
                 // We have made the same bytes ourselves, so they may serve every image from now on.
                 Files.deleteIfExists(blobs.resolve(name.toString()).resolve(FOREIGN));
-                StagedDirectory.force(blobs.resolve(name.toString()));
+                DirectoryTree.force(blobs.resolve(name.toString()));
             }
             return load(name);
         }
@@ -286,7 +286,7 @@ public final class BlobStore {
         Path place = Files.createDirectories(blobs.resolveSibling("quarantine")).resolve(name.toString());
         DirectoryTree.delete(place);
         Files.move(blobs.resolve(name.toString()), place, StandardCopyOption.ATOMIC_MOVE);
-        StagedDirectory.force(blobs);
+        DirectoryTree.force(blobs);
         return place;
     }
 

@@ -1,5 +1,6 @@
 package io.lamina.host.store;
 
+import io.lamina.linux.DirectoryTree;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -52,7 +53,7 @@ public final class Publication {
                 file.force(true);
             }
             Files.move(copy, root.index(), StandardCopyOption.ATOMIC_MOVE);
-            StagedDirectory.force(root.images());
+            DirectoryTree.force(root.images());
         }
         return root.index();
     }

@@ -67,7 +67,7 @@ final class StagedDirectory implements AutoCloseable {
      * another process meanwhile, that one stays: equal names mean equal bytes.
      */
     void publish(Path target) throws IOException {
-        force(content);
+        DirectoryTree.force(content);
         try {
             Files.move(content, target, StandardCopyOption.ATOMIC_MOVE);
         } catch (FileSystemException failure) {
@@ -75,7 +75,7 @@ final class StagedDirectory implements AutoCloseable {
                 throw failure;
             }
         }
-        force(Objects.requireNonNull(target.getParent()));
+        DirectoryTree.force(Objects.requireNonNull(target.getParent()));
     }
 
     @Override
@@ -98,13 +98,6 @@ final class StagedDirectory implements AutoCloseable {
         Path trash = staging.resolve("trash-" + ProcessHandle.current().pid() + "-" + SEQUENCE.incrementAndGet());
         Files.move(tree, trash, StandardCopyOption.ATOMIC_MOVE);
         return trash;
-    }
-
-    /** Makes the names in {@code directory} durable. */
-    static void force(Path directory) throws IOException {
-        try (FileChannel channel = FileChannel.open(directory, READ)) {
-            channel.force(true);
-        }
     }
 
     private static boolean isAbandoned(Path building) throws IOException {
