@@ -14,6 +14,7 @@ final class FileReader {
     private final long sourceBytes;
     private final int blockBits;
     private final Decompressor decompressor;
+    private byte[] piece = new byte[0];
 
     /** @param keptBytes of a file may be kept decompressed; one extent is always */
     FileReader(ErofsImage image, ByteSource source, long sourceBytes, long keptBytes) {
@@ -54,8 +55,16 @@ final class FileReader {
     }
 
     private int readCompressed(Inode file, long at, int wanted, ByteBuffer into) throws IOException {
-        byte[] piece = new byte[Math.min(wanted, COPY_BYTES)];
-        int count = decompressor.read(file, at, piece, 0, piece.length);
+        if (into.hasArray()) {
+            int count = decompressor.read(file, at, into.array(), into.arrayOffset() + into.position(), wanted);
+            into.position(into.position() + count);
+            return count;
+        }
+        // One for all extents: they may be as short as a byte each, whatever is wanted.
+        if (piece.length == 0) {
+            piece = new byte[COPY_BYTES];
+        }
+        int count = decompressor.read(file, at, piece, 0, Math.min(wanted, piece.length));
         into.put(piece, 0, count);
         return count;
     }

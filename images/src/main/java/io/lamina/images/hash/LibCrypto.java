@@ -10,24 +10,20 @@ import java.lang.invoke.MethodHandles;
 import org.jspecify.annotations.Nullable;
 
 /**
- * OpenSSL's SHA-256 functions (<a href="https://docs.openssl.org/3.0/man3/SHA256_Init/">SHA256_Init(3)</a>). Their
- * context, a plain structure, is public in {@code openssl/sha.h} and the same in every 3.x. Pointers are passed as
- * addresses, so that a call makes no object; the caller keeps what they point to.
+ * OpenSSL's {@code SHA256_Update} (<a href="https://docs.openssl.org/3.0/man3/SHA256_Init/">SHA256_Init(3)</a>). Its
+ * context, a plain structure, is public in {@code openssl/sha.h} and the same in every 3.x; so its start and its end need
+ * no function of the library, and binding one costs a new process ten milliseconds. Pointers are passed as addresses, so
+ * that a call makes no object; the caller keeps what they point to.
  */
 final class LibCrypto {
-    /** {@code sizeof(SHA256_CTX)} is 112; some room, should a version add to it. */
-    static final int CONTEXT_BYTES = 256;
-
     private static final ValueLayout.OfInt RESULT = ValueLayout.JAVA_INT;
     private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
 
     private static final @Nullable SymbolLookup LIBRARY = load();
 
-    // Constants, so that a call is compiled into its caller.
-    private static final MethodHandle INIT = function("SHA256_Init", FunctionDescriptor.of(RESULT, WORD));
+    // A constant, so that a call is compiled into its caller.
     private static final MethodHandle UPDATE =
             function("SHA256_Update", FunctionDescriptor.of(RESULT, WORD, WORD, WORD));
-    private static final MethodHandle FINAL = function("SHA256_Final", FunctionDescriptor.of(RESULT, WORD, WORD));
 
     private LibCrypto() {}
 
@@ -45,7 +41,7 @@ final class LibCrypto {
         }
     }
 
-    @SuppressWarnings("restricted") // the descriptors are those of openssl/sha.h
+    @SuppressWarnings("restricted") // the descriptor is that of openssl/sha.h
     private static MethodHandle function(String name, FunctionDescriptor descriptor) {
         SymbolLookup library = LIBRARY;
         return library == null
@@ -53,25 +49,9 @@ final class LibCrypto {
                 : Linker.nativeLinker().downcallHandle(library.findOrThrow(name), descriptor);
     }
 
-    static void init(long context) {
-        try {
-            check((int) INIT.invokeExact(context));
-        } catch (Throwable failure) {
-            throw unexpected(failure);
-        }
-    }
-
     static void update(long context, long bytes, long length) {
         try {
             check((int) UPDATE.invokeExact(context, bytes, length));
-        } catch (Throwable failure) {
-            throw unexpected(failure);
-        }
-    }
-
-    static void finish(long result, long context) {
-        try {
-            check((int) FINAL.invokeExact(result, context));
         } catch (Throwable failure) {
             throw unexpected(failure);
         }

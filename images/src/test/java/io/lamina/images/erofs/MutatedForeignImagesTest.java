@@ -43,6 +43,12 @@ class MutatedForeignImagesTest {
         run(System.nanoTime(), FuzzRounds.soakRounds(1_000_000));
     }
 
+    /** A file of a megabyte in extents of some bytes each, read from the packed inode: it cost 64 KiB an extent once. */
+    @Test
+    void shortExtentsTakeNoMoreMemoryThanLongOnes() throws Exception {
+        run(310_061_110, 1);
+    }
+
     private void run(long firstSeed, long count) throws Exception {
         List<Seed> seeds = new ArrayList<>();
         for (String form : ForeignVectors.FORMS) {
