@@ -41,6 +41,17 @@ public final class LaminaCommand {
         return home;
     }
 
+    /** The command as a program of its own, with this home, for those who start it by name. */
+    Path script() throws IOException {
+        Path script = Files.createDirectories(home).resolve("lamina");
+        Files.writeString(
+                script, "#!/bin/sh\nLAMINA_HOME=" + home + " exec " + ROOT.resolve("lamina") + " --no-install \"$@\"\n");
+        if (!script.toFile().setExecutable(true)) {
+            throw new IOException(script + " cannot be made executable");
+        }
+        return script;
+    }
+
     /** Starts the command and does not wait; its output is thrown away. */
     Process start(String... arguments) throws IOException {
         ProcessBuilder builder = builder(List.of(arguments))

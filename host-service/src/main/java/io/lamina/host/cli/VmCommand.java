@@ -84,6 +84,7 @@ final class VmCommand {
                     RunOptions.Diagnosis.NONE);
             // Events are whole lines for a program; System.out would look at each byte for line ends.
             MachineRequests requests = new MachineRequests(System.in, new FileOutputStream(FileDescriptor.out));
+            requests.listen();
             return new ImageRun(Installation.current(), new Steps(System.err, false), requests).run(options);
         }
     }

@@ -4,6 +4,7 @@ import com.google.protobuf.ByteString;
 import io.lamina.images.layer.TarUnpacking;
 import io.lamina.images.layer.UpperTar;
 import io.lamina.linux.OpenDirectory;
+import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -26,6 +27,7 @@ final class HostCopy {
     private static final long MAX_COPY_BYTES = 16L << 30;
 
     private static final int PIPE_BYTES = 1 << 20;
+    private static final int PIECE_BYTES = 32 << 10;
 
     private final OutputStream tar;
     private final FutureTask<String> work;
@@ -69,13 +71,13 @@ final class HostCopy {
     static void send(Path source, InputWindow window) {
         Thread.ofPlatform().daemon().name("copy").start(() -> {
             byte[] place = source.toAbsolutePath().toString().getBytes(StandardCharsets.UTF_8);
-            try (window) {
+            try (OutputStream tar = new BufferedOutputStream(window, PIECE_BYTES)) {
                 if (Files.isDirectory(source)) {
-                    UpperTar.write(slash(place), window);
+                    UpperTar.write(slash(place), tar);
                 } else {
                     Path real = Files.exists(source, LinkOption.NOFOLLOW_LINKS) ? source.toRealPath() : source;
                     byte[] name = String.valueOf(source.getFileName()).getBytes(StandardCharsets.UTF_8);
-                    UpperTar.writeFile(real.toString().getBytes(StandardCharsets.UTF_8), name, window);
+                    UpperTar.writeFile(real.toString().getBytes(StandardCharsets.UTF_8), name, tar);
                 }
             } catch (IOException failed) {
                 // The guest finds a tar that is cut short, and its answer says so.

@@ -32,6 +32,7 @@ import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
@@ -49,16 +50,39 @@ public final class MachineRequests {
     /** What is under way for the program, by the id that it chose. */
     private final Map<Integer, Transfer> transfers = new ConcurrentHashMap<>();
 
-    /** Set once the container is there, or will never be. */
-    private volatile boolean attended;
+    /** Done once the container is there. */
+    private final CompletableFuture<Attended> ready = new CompletableFuture<>();
+
+    private volatile boolean endAsked;
+
+    private record Attended(AgentSession session, VirtualMachine machine) {}
 
     /**
-     * @param asked read when the container is there; its end before that is the end of this process
+     * @param asked its end is the machine's
      * @param told where events go
      */
     public MachineRequests(InputStream asked, OutputStream told) {
         this.asked = asked;
         this.events = new MachineEvents(told);
+    }
+
+    /**
+     * Listens from now on. When the program goes away before the container is there, this process ends, and with it all that
+     * it has started.
+     */
+    public void listen() {
+        Thread.ofPlatform().daemon().name("requests").start(() -> {
+            try {
+                byte[] first = line();
+                if (first == null && !ready.isDone()) {
+                    System.exit(ImageRun.STATUS_LAMINA);
+                }
+                Attended there = ready.join();
+                read(first, there.session, there.machine);
+            } catch (IOException failure) {
+                System.exit(ImageRun.STATUS_LAMINA);
+            }
+        });
     }
 
     /**
@@ -83,12 +107,12 @@ public final class MachineRequests {
             throw new IOException("the agent sent " + next.get().getMessageCase() + " instead of READY");
         }
         events.tell("ready", 0, Map.of());
-        Thread.ofPlatform().daemon().name("requests").start(() -> read(session, machine));
+        ready.complete(new Attended(session, machine));
         for (next = session.receive(); next.isPresent(); next = session.receive()) {
             follow(next.get());
         }
         transfers.values().forEach(Transfer::lost);
-        return attended ? 0 : lost("the machine ended by itself", machine);
+        return endAsked ? 0 : lost("the machine ended by itself", machine);
     }
 
     private int lost(String how, VirtualMachine machine) throws IOException {
@@ -97,15 +121,15 @@ public final class MachineRequests {
     }
 
     /** To the end of the program's requests, which is the machine's. */
-    private void read(AgentSession session, VirtualMachine machine) {
+    private void read(byte @Nullable [] first, AgentSession session, VirtualMachine machine) {
         try {
-            for (byte[] line = line(); line != null; line = line()) {
+            for (byte[] line = first; line != null; line = line()) {
                 handle(line, session, machine);
             }
         } catch (IOException failure) {
             // The program is gone, or the guest, whose end the other thread tells.
         } finally {
-            attended = true;
+            endAsked = true;
             session.powerOff();
             try {
                 machine.awaitPowerOff();
