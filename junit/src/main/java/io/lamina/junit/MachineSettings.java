@@ -12,8 +12,7 @@ import java.util.List;
  * @param options further arguments for {@code lamina vm serve}
  * @param bootTimeoutSeconds as long may it take until the container is there
  */
-public record MachineSettings(
-        String image, String memory, int cpus, List<String> options, int bootTimeoutSeconds) {
+public record MachineSettings(String image, String memory, int cpus, List<String> options, int bootTimeoutSeconds) {
     /** Keeps a copy. */
     public MachineSettings {
         options = List.copyOf(options);

@@ -151,7 +151,8 @@ public final class VirtualMachine implements AutoCloseable {
     /** The last lines of the console: what kernel and agent said. */
     public String console() {
         Pending asked = ask(request("console", Map.of()));
-        return String.valueOf(await(asked.end(), SHORT_PATIENCE, "reading the console").get("text"));
+        return String.valueOf(
+                await(asked.end(), SHORT_PATIENCE, "reading the console").get("text"));
     }
 
     /** Powers the machine off. */
@@ -247,7 +248,11 @@ public final class VirtualMachine implements AutoCloseable {
             throw failure(what + " took more than " + patience.toSeconds() + " s");
         } catch (ExecutionException failed) {
             throw new VirtualMachineException(
-                    what + ": " + String.valueOf(failed.getCause() == null ? failed : failed.getCause().getMessage()),
+                    what + ": "
+                            + String.valueOf(
+                                    failed.getCause() == null
+                                            ? failed
+                                            : failed.getCause().getMessage()),
                     failed);
         } catch (InterruptedException stop) {
             Thread.currentThread().interrupt();

@@ -75,13 +75,14 @@ public final class VmExtension implements ParameterResolver, AfterEachCallback, 
 
     private static VmImage asked(ExtensionContext context) {
         return AnnotationSupport.findAnnotation(context.getRequiredTestClass(), VmImage.class)
-                .orElseThrow(() -> new IllegalStateException(
-                        context.getRequiredTestClass().getName() + " has no @VmImage"));
+                .orElseThrow(() ->
+                        new IllegalStateException(context.getRequiredTestClass().getName() + " has no @VmImage"));
     }
 
     /** The test or the class, whose the machine is. */
     private static ExtensionContext owner(VmImage asked, ExtensionContext context) {
-        boolean ofClass = asked.scope() == VmImage.Scope.CLASS && context.getTestMethod().isPresent();
+        boolean ofClass =
+                asked.scope() == VmImage.Scope.CLASS && context.getTestMethod().isPresent();
         return ofClass ? context.getParent().orElse(context) : context;
     }
 
@@ -102,7 +103,8 @@ public final class VmExtension implements ParameterResolver, AfterEachCallback, 
             failure.addSuppressed(new MachineState("what the container had written, and the console, are in "
                     + directory.toAbsolutePath() + "; the console ended with:\n" + tail(console)));
         } catch (IOException | VirtualMachineException lost) {
-            failure.addSuppressed(new MachineState("the machine could not be asked for its state: " + lost.getMessage()));
+            failure.addSuppressed(
+                    new MachineState("the machine could not be asked for its state: " + lost.getMessage()));
         }
     }
 

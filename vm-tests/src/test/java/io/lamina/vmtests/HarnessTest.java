@@ -73,8 +73,9 @@ class HarnessTest {
     @Test
     void manyCommandsRunAtOnceAndEachHasItsOwnOutput(VirtualMachine machine) {
         List<CompletableFuture<String>> all = IntStream.range(0, 12)
-                .mapToObj(n -> CompletableFuture.supplyAsync(
-                        () -> machine.shell("for i in 1 2 3 4 5; do echo " + n + "; done").stdout()))
+                .mapToObj(n ->
+                        CompletableFuture.supplyAsync(() -> machine.shell("for i in 1 2 3 4 5; do echo " + n + "; done")
+                                .stdout()))
                 .toList();
         for (int n = 0; n < all.size(); n++) {
             assertEquals((n + "\n").repeat(5), all.get(n).join());
@@ -95,7 +96,11 @@ class HarnessTest {
         machine.copyOut("/srv/new/place", directory.resolve("copy"));
 
         LaminaCommand.tool(
-                "diff", "-r", "--no-dereference", from.toString(), directory.resolve("copy").toString());
+                "diff",
+                "-r",
+                "--no-dereference",
+                from.toString(),
+                directory.resolve("copy").toString());
         assertTrue(Files.isExecutable(directory.resolve("copy/sub/\u00e4/script")));
     }
 
@@ -119,7 +124,8 @@ class HarnessTest {
         machine.commit(layer);
         Process tar = new ProcessBuilder("tar", "-tf", layer.toString()).start();
         tar.getOutputStream().close();
-        List<String> names = new String(tar.getInputStream().readAllBytes()).lines().toList();
+        List<String> names =
+                new String(tar.getInputStream().readAllBytes()).lines().toList();
         assertTrue(names.containsAll(List.of("./", "etc/", "etc/.wh.passwd", "etc/new", "made/")), names::toString);
         assertEquals(0, LAMINA.run("layer", "convert", layer.toString()).status());
     }

@@ -45,7 +45,8 @@ public final class LaminaCommand {
     Path script() throws IOException {
         Path script = Files.createDirectories(home).resolve("lamina");
         Files.writeString(
-                script, "#!/bin/sh\nLAMINA_HOME=" + home + " exec " + ROOT.resolve("lamina") + " --no-install \"$@\"\n");
+                script,
+                "#!/bin/sh\nLAMINA_HOME=" + home + " exec " + ROOT.resolve("lamina") + " --no-install \"$@\"\n");
         if (!script.toFile().setExecutable(true)) {
             throw new IOException(script + " cannot be made executable");
         }

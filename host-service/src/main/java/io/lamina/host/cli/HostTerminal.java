@@ -34,9 +34,7 @@ final class HostTerminal implements AutoCloseable {
     static TerminalSize size() throws IOException, InterruptedException {
         String[] words = stty("size").split(" ", -1);
         try {
-            return words.length == 2
-                    ? new TerminalSize(Integer.parseInt(words[0]), Integer.parseInt(words[1]))
-                    : NONE;
+            return words.length == 2 ? new TerminalSize(Integer.parseInt(words[0]), Integer.parseInt(words[1])) : NONE;
         } catch (NumberFormatException noSize) {
             return NONE;
         }

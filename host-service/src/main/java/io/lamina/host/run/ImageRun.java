@@ -214,7 +214,8 @@ public final class ImageRun {
             long startedNanos = System.nanoTime();
             try (VirtualMachine running = VirtualMachine.start(QEMU, machine, descriptors)) {
                 try {
-                    Start asked = request.toBuilder().setWait(requests.isPresent()).build();
+                    Start asked =
+                            request.toBuilder().setWait(requests.isPresent()).build();
                     return follow(session, asked, boot.evidence, new Started(accelerator, startedNanos), running);
                 } finally {
                     kept.console(running.consoleTail());

@@ -69,9 +69,7 @@ final class InputWindow extends OutputStream {
         for (int done = 0; done < length; ) {
             int count = take(Math.min(PIECE_BYTES, length - done));
             session.send(HostMessage.newBuilder()
-                    .setInput(Input.newBuilder()
-                            .setId(id)
-                            .setData(ByteString.copyFrom(bytes, start + done, count))));
+                    .setInput(Input.newBuilder().setId(id).setData(ByteString.copyFrom(bytes, start + done, count))));
             done += count;
         }
     }
@@ -79,8 +77,8 @@ final class InputWindow extends OutputStream {
     /** Tells the guest that nothing follows. */
     @Override
     public void close() throws IOException {
-        session.send(HostMessage.newBuilder()
-                .setInput(Input.newBuilder().setId(id).setEnd(true)));
+        session.send(
+                HostMessage.newBuilder().setInput(Input.newBuilder().setId(id).setEnd(true)));
     }
 
     /** Passes {@code source} on to its end, on a thread of its own. */

@@ -24,7 +24,6 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -179,9 +178,8 @@ public final class MachineRequests {
             case "input" -> input(id, request, session);
             case "signal" ->
                 session.send(HostMessage.newBuilder()
-                        .setSignal(Signal.newBuilder()
-                                .setId(id)
-                                .setNumber((int) request.required("number").integer(1, 64))));
+                        .setSignal(Signal.newBuilder().setId(id).setNumber((int)
+                                request.required("number").integer(1, 64))));
             case "resize" ->
                 session.send(HostMessage.newBuilder()
                         .setResize(Resize.newBuilder().setId(id).setTerminal(terminal(request))));
@@ -197,11 +195,15 @@ public final class MachineRequests {
                 Path to = Path.of(request.required("to").string());
                 CopyOut.Builder source =
                         CopyOut.newBuilder().setPath(request.required("from").string());
-                begin(id, Transfer.outOf(HostCopy.unpackTo(to)), Request.newBuilder().setCopyOut(source), session);
+                begin(
+                        id,
+                        Transfer.outOf(HostCopy.unpackTo(to)),
+                        Request.newBuilder().setCopyOut(source),
+                        session);
             }
             case "commit" -> {
-                OutputStream tar = Files.newOutputStream(
-                        Path.of(request.required("to").string()));
+                OutputStream tar =
+                        Files.newOutputStream(Path.of(request.required("to").string()));
                 begin(
                         id,
                         Transfer.outOf(HostCopy.into(tar)),
@@ -210,7 +212,8 @@ public final class MachineRequests {
             }
             case "renew" ->
                 begin(id, Transfer.NONE, Request.newBuilder().setRenew(Renew.getDefaultInstance()), session);
-            default -> throw new CorruptImageException("request", 0, "is none that is known: " + JsonValue.printable(kind));
+            default ->
+                throw new CorruptImageException("request", 0, "is none that is known: " + JsonValue.printable(kind));
         }
     }
 
@@ -228,13 +231,17 @@ public final class MachineRequests {
         if (terminal != null) {
             exec.setTerminal(terminal(terminal.object()));
         }
-        begin(id, Transfer.into(new InputWindow(id, session)), Request.newBuilder().setExec(exec), session);
+        begin(
+                id,
+                Transfer.into(new InputWindow(id, session)),
+                Request.newBuilder().setExec(exec),
+                session);
     }
 
     private static Terminal terminal(JsonObject size) throws CorruptImageException {
-        return AgentSession.terminal(new RunOptions.TerminalSize(
-                (int) size.required("rows").integer(1, 0xffff),
-                (int) size.required("columns").integer(1, 0xffff)));
+        return AgentSession.terminal(
+                new RunOptions.TerminalSize((int) size.required("rows").integer(1, 0xffff), (int)
+                        size.required("columns").integer(1, 0xffff)));
     }
 
     private void input(int id, JsonObject request, AgentSession session) throws IOException {
@@ -276,7 +283,12 @@ public final class MachineRequests {
                 Transfer transfer = transfers.get(id);
                 if (transfer != null) {
                     transfer.taken(message.getTaken().getBytes());
-                    events.tell("taken", id, Map.of("bytes", Integer.toUnsignedLong(message.getTaken().getBytes())));
+                    events.tell(
+                            "taken",
+                            id,
+                            Map.of(
+                                    "bytes",
+                                    Integer.toUnsignedLong(message.getTaken().getBytes())));
                 }
             }
             case EXITED -> exited(message.getExited());
@@ -308,16 +320,15 @@ public final class MachineRequests {
         if (transfer == null) {
             return;
         }
-        String stream =
-                switch (output.getStream()) {
-                    case STREAM_STDOUT -> "stdout";
-                    case STREAM_STDERR -> "stderr";
-                    case STREAM_TAR -> {
-                        transfer.tar(output.getData());
-                        yield "";
-                    }
-                    case STREAM_UNSPECIFIED, UNRECOGNIZED -> throw new IOException("agent output of no stream");
-                };
+        String stream = switch (output.getStream()) {
+            case STREAM_STDOUT -> "stdout";
+            case STREAM_STDERR -> "stderr";
+            case STREAM_TAR -> {
+                transfer.tar(output.getData());
+                yield "";
+            }
+            case STREAM_UNSPECIFIED, UNRECOGNIZED -> throw new IOException("agent output of no stream");
+        };
         if (!stream.isEmpty()) {
             String data = Base64.getEncoder().encodeToString(output.getData().toByteArray());
             events.tell("output", output.getId(), Map.of("stream", stream, "data", data));
@@ -335,9 +346,12 @@ public final class MachineRequests {
                 "exited",
                 exited.getId(),
                 Map.of(
-                        "status", (long) (exited.getStatus() & 0xff),
-                        "failure", AgentSession.printable(exited.getFailure()),
-                        "corruptedBlocks", corrupted));
+                        "status",
+                        (long) (exited.getStatus() & 0xff),
+                        "failure",
+                        AgentSession.printable(exited.getFailure()),
+                        "corruptedBlocks",
+                        corrupted));
     }
 
     private void tellDone(int id, String failure) throws IOException {

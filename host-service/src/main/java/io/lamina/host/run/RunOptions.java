@@ -18,12 +18,7 @@ import java.util.OptionalLong;
  * @param diagnosis what is done for a look at the run
  */
 public record RunOptions(
-        String image,
-        Task task,
-        Integrity integrity,
-        Machine machine,
-        TrustOptions trust,
-        Diagnosis diagnosis) {
+        String image, Task task, Integrity integrity, Machine machine, TrustOptions trust, Diagnosis diagnosis) {
     /**
      * What is done in an image.
      *
@@ -32,8 +27,7 @@ public record RunOptions(
      * @param input whether the command reads this process's standard input
      * @param terminal the size of a terminal for the command; empty: pipes
      */
-    public record Task(
-            List<String> command, List<String> environment, boolean input, Optional<TerminalSize> terminal) {
+    public record Task(List<String> command, List<String> environment, boolean input, Optional<TerminalSize> terminal) {
         /** The image's own command. */
         public static final Task OWN_COMMAND = new Task(List.of(), List.of(), false, Optional.empty());
 
