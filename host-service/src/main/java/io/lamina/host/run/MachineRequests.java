@@ -163,12 +163,38 @@ public final class MachineRequests {
                 events.tell("console", id, Map.of("text", machine.consoleTail()));
                 return;
             }
+            if (kind.equals("wait")) {
+                awaitAll();
+                return;
+            }
             if (id == 0) {
                 throw new CorruptImageException("request", 0, "has no id");
             }
             ask(kind, id, request, session);
         } catch (CorruptImageException | IllegalArgumentException malformed) {
             tellDone(id, String.valueOf(malformed.getMessage()));
+        }
+    }
+
+    /** So that a script can ask for the machine's end behind its requests by ending. */
+    private void awaitAll() {
+        synchronized (transfers) {
+            try {
+                while (!transfers.isEmpty()) {
+                    transfers.wait();
+                }
+            } catch (InterruptedException stop) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    /** Takes away what has ended; null when nobody has asked for it. */
+    private @Nullable Transfer ended(int id) {
+        synchronized (transfers) {
+            Transfer transfer = transfers.remove(id);
+            transfers.notifyAll();
+            return transfer;
         }
     }
 
@@ -294,7 +320,7 @@ public final class MachineRequests {
             case EXITED -> exited(message.getExited());
             case ANSWER -> {
                 int id = message.getAnswer().getId();
-                Transfer transfer = transfers.remove(id);
+                Transfer transfer = ended(id);
                 if (transfer != null) {
                     String failure = AgentSession.printable(message.getAnswer().getFailure());
                     String ours = transfer.end();
@@ -303,7 +329,7 @@ public final class MachineRequests {
             }
             case REFUSED -> {
                 int id = message.getRefused().getId();
-                Transfer transfer = transfers.remove(id);
+                Transfer transfer = ended(id);
                 if (transfer != null) {
                     transfer.lost();
                 }
@@ -336,7 +362,7 @@ public final class MachineRequests {
     }
 
     private void exited(Exited exited) throws IOException {
-        Transfer transfer = transfers.remove(exited.getId());
+        Transfer transfer = ended(exited.getId());
         if (transfer == null) {
             return;
         }
