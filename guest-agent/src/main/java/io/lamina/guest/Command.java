@@ -37,6 +37,22 @@ final class Command {
         return arguments.isEmpty() ? Optional.empty() : Optional.of(new Command(arguments, execution));
     }
 
+    /** {@code image} with what a request says instead: variables over those of their name, directory and user if not empty. */
+    static Execution changed(Execution image, List<String> environment, String directory, String user) {
+        List<String> variables = new ArrayList<>(image.env());
+        for (String variable : environment) {
+            String name = variable.substring(0, variable.indexOf('=') + 1);
+            variables.removeIf(other -> other.startsWith(name));
+            variables.add(variable);
+        }
+        return new Execution(
+                image.entrypoint(),
+                image.cmd(),
+                variables,
+                directory.isEmpty() ? image.workingDir() : directory,
+                user.isEmpty() ? image.user() : user);
+    }
+
     /**
      * The command as a program about to be started in the mount {@code root}; a working directory that the image lacks is
      * made.

@@ -5,6 +5,7 @@ import static java.nio.file.LinkOption.NOFOLLOW_LINKS;
 import io.lamina.images.statement.GuestPolicy.MountOption;
 import io.lamina.images.statement.UpperLayer;
 import io.lamina.linux.DeviceFile;
+import io.lamina.linux.DirectoryTree;
 import io.lamina.linux.ExtendedAttributes;
 import io.lamina.linux.Mount;
 import java.io.IOException;
@@ -12,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -28,33 +30,110 @@ final class ContainerRoot {
     /** Where the agent mounts things. */
     static final Path BASE = Path.of("/run/lamina");
 
-    private ContainerRoot() {}
+    private final Path base;
+    private final Path image;
+    private final UpperLayer upperLayer;
+    private final Optional<Path> scratch;
+    private final long flags;
+
+    private ContainerRoot(Path base, UpperLayer upperLayer, Optional<Path> scratch, Set<MountOption> options) {
+        this.base = base;
+        this.image = base.resolve("image");
+        this.upperLayer = upperLayer;
+        this.scratch = scratch;
+        this.flags = flags(options);
+    }
 
     /**
-     * Mounts the image on {@code device}, read-only, and what lies over it, below {@code base}; answers where the root is.
+     * Mounts the image on {@code device}, read-only, and what lies over it, below {@code base}.
      *
      * @param scratch a file system of the guest's own for the writable layer, where that is to be no memory
      */
-    static Path mount(Path base, Path device, UpperLayer upperLayer, Optional<Path> scratch, Set<MountOption> options)
+    static ContainerRoot mount(
+            Path base, Path device, UpperLayer upperLayer, Optional<Path> scratch, Set<MountOption> options)
             throws IOException {
-        Path image = Files.createDirectories(base.resolve("image"));
-        long flags = flags(options);
-        Mount.mount("erofs", device.toString(), image.toString(), Mount.MS_RDONLY | flags, "");
-        return switch (upperLayer) {
-            case NONE -> image;
-            case MEMORY, SCRATCH -> overlay(base, image, writable(base, scratch), flags);
-        };
+        ContainerRoot root = new ContainerRoot(base, upperLayer, scratch, options);
+        Files.createDirectories(root.image);
+        Mount.mount("erofs", device.toString(), root.image.toString(), Mount.MS_RDONLY | root.flags, "");
+        if (scratch.isPresent()) {
+            String mounted = Files.createDirectories(root.writable()).toString();
+            Mount.mount("ext4", scratch.get().toString(), mounted, Mount.MS_NODEV, "");
+        }
+        root.mountUpper();
+        return root;
     }
 
-    private static Path writable(Path base, Optional<Path> scratch) throws IOException {
-        if (scratch.isPresent()) {
-            Path mounted = Files.createDirectories(base.resolve("scratch"));
-            Mount.mount("ext4", scratch.get().toString(), mounted.toString(), Mount.MS_NODEV, "");
-            return mounted;
+    /** Where the container's root is. */
+    Path path() {
+        return upperLayer == UpperLayer.NONE ? image : base.resolve("root");
+    }
+
+    /** What overlayfs keeps of what was written; empty where nothing can be written. */
+    Optional<Path> upper() {
+        return upperLayer == UpperLayer.NONE
+                ? Optional.empty()
+                : Optional.of(writable().resolve("upper"));
+    }
+
+    private Path writable() {
+        return base.resolve(scratch.isPresent() ? "scratch" : "memory");
+    }
+
+    private void mountUpper() throws IOException {
+        if (upperLayer == UpperLayer.NONE) {
+            return;
         }
-        Path memory = Files.createDirectories(base.resolve("memory"));
-        Mount.mount("tmpfs", "upper", memory.toString(), Mount.MS_NODEV, "mode=0700");
-        return memory;
+        if (scratch.isEmpty()) {
+            String memory = Files.createDirectories(writable()).toString();
+            Mount.mount("tmpfs", "upper", memory, Mount.MS_NODEV, "mode=0700");
+        }
+        overlay();
+    }
+
+    /**
+     * Forgets all that was written, and mounts anew what {@link #fill} mounts. No process may use the container.
+     *
+     * @throws RefusedException as {@link #fill}
+     */
+    void renew() throws IOException, RefusedException {
+        if (upperLayer == UpperLayer.NONE) {
+            for (String name : List.of("dev", "sys", "proc")) {
+                Mount.unmount(image.resolve(name).toString(), Mount.MNT_DETACH);
+            }
+        } else {
+            // What is mounted below goes with it.
+            Mount.unmount(path().toString(), Mount.MNT_DETACH);
+            if (scratch.isPresent()) {
+                DirectoryTree.delete(writable().resolve("upper"));
+                DirectoryTree.delete(writable().resolve("work"));
+            } else {
+                Mount.unmount(writable().toString(), Mount.MNT_DETACH);
+            }
+            mountUpper();
+        }
+        fill(path());
+    }
+
+    /** Processes whose root this is. */
+    List<Integer> processes() throws IOException {
+        Object root = Files.getAttribute(path(), "unix:dev");
+        List<Integer> found = new ArrayList<>();
+        for (Path process : DirectoryTree.entries(Path.of("/proc"))) {
+            String name = process.getFileName().toString();
+            if (name.chars().allMatch(c -> c >= '0' && c <= '9')
+                    && rootDevice(process).equals(Optional.of(root))) {
+                found.add(Integer.parseInt(name));
+            }
+        }
+        return found;
+    }
+
+    private static Optional<Object> rootDevice(Path process) {
+        try {
+            return Optional.of(Files.getAttribute(process.resolve("root/."), "unix:dev"));
+        } catch (IOException gone) {
+            return Optional.empty();
+        }
     }
 
     private static long flags(Set<MountOption> options) {
@@ -68,14 +147,13 @@ final class ContainerRoot {
         return flags;
     }
 
-    private static Path overlay(Path base, Path image, Path writable, long flags) throws IOException {
-        Path upper = Files.createDirectory(writable.resolve("upper"));
+    private void overlay() throws IOException {
+        Path upper = Files.createDirectory(writable().resolve("upper"));
         copyMetadata(image, upper);
-        Path work = Files.createDirectory(writable.resolve("work"));
-        Path root = Files.createDirectories(base.resolve("root"));
+        Path work = Files.createDirectory(writable().resolve("work"));
+        Files.createDirectories(path());
         String options = "lowerdir=" + image + ",upperdir=" + upper + ",workdir=" + work;
-        Mount.mount("overlay", "overlay", root.toString(), flags, options);
-        return root;
+        Mount.mount("overlay", "overlay", path().toString(), flags, options);
     }
 
     /** The root of an overlay looks like its upper directory, so that one has to look like the image's root. */

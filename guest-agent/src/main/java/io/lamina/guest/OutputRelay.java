@@ -5,10 +5,12 @@ import io.lamina.agent.protocol.GuestMessage;
 import io.lamina.agent.protocol.HostMessage;
 import io.lamina.agent.protocol.MessageChannel;
 import io.lamina.agent.protocol.Output;
+import io.lamina.linux.DescriptorStreams;
 import io.lamina.linux.OwnedFd;
 import io.lamina.linux.Poll;
 import java.io.FileInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReentrantLock;
@@ -24,8 +26,9 @@ final class OutputRelay {
     private static final long SETTLE_MILLIS = 2;
 
     private final OwnedFd pipe;
-    private final FileInputStream in;
+    private final InputStream in;
     private final Output.Stream stream;
+    private final int id;
     private final MessageChannel<HostMessage, GuestMessage> channel;
     private final Thread thread;
 
@@ -35,20 +38,39 @@ final class OutputRelay {
     /** Set once by the thread. */
     private volatile boolean ended;
 
-    private OutputRelay(OwnedFd pipe, Output.Stream stream, MessageChannel<HostMessage, GuestMessage> channel)
-            throws IOException {
+    private OutputRelay(
+            OwnedFd pipe,
+            InputStream in,
+            Output.Stream stream,
+            int id,
+            MessageChannel<HostMessage, GuestMessage> channel) {
         this.pipe = pipe;
-        this.in = new FileInputStream("/proc/self/fd/" + pipe.number());
+        this.in = in;
         this.stream = stream;
+        this.id = id;
         this.channel = channel;
         this.thread =
                 Thread.ofPlatform().name("relay " + stream.name()).daemon().unstarted(this::run);
     }
 
-    /** Starts to carry what comes out of {@code pipe}, which is the relay's from now on. */
-    static OutputRelay start(OwnedFd pipe, Output.Stream stream, MessageChannel<HostMessage, GuestMessage> channel)
+    /**
+     * Starts to carry what comes out of {@code pipe}, which is the relay's from now on.
+     *
+     * @param id of the process, for the host
+     */
+    static OutputRelay start(
+            OwnedFd pipe, Output.Stream stream, int id, MessageChannel<HostMessage, GuestMessage> channel)
             throws IOException {
-        OutputRelay relay = new OutputRelay(pipe, stream, channel);
+        return start(new OutputRelay(pipe, new FileInputStream("/proc/self/fd/" + pipe.number()), stream, id, channel));
+    }
+
+    /** As {@link #start}, of a terminal's master, which cannot be opened by its path again. */
+    static OutputRelay ofTerminal(OwnedFd master, int id, MessageChannel<HostMessage, GuestMessage> channel) {
+        return start(
+                new OutputRelay(master, DescriptorStreams.input(master), Output.Stream.STREAM_STDOUT, id, channel));
+    }
+
+    private static OutputRelay start(OutputRelay relay) {
         relay.thread.start();
         return relay;
     }
@@ -61,7 +83,7 @@ final class OutputRelay {
         while (!ended) {
             transfer.lock();
             try {
-                if (ended || in.available() == 0) {
+                if (ended || !Poll.readable(pipe, 0)) {
                     return;
                 }
             } finally {
@@ -77,7 +99,9 @@ final class OutputRelay {
             try {
                 relay();
             } catch (IOException hostIsGone) {
-                // The main thread finds out by itself; the command meets a closed pipe.
+                // The main thread finds out by itself; the command meets a closed pipe. A terminal that nobody has open
+                // any
+                // more ends like this, too.
                 return;
             } finally {
                 // Said before the streams close, so that nobody asks a closed one what is left in it.
@@ -117,7 +141,10 @@ final class OutputRelay {
         int length = in.read(piece);
         if (length > 0) {
             channel.send(GuestMessage.newBuilder()
-                    .setOutput(Output.newBuilder().setStream(stream).setData(ByteString.copyFrom(piece, 0, length)))
+                    .setOutput(Output.newBuilder()
+                            .setStream(stream)
+                            .setId(id)
+                            .setData(ByteString.copyFrom(piece, 0, length)))
                     .build());
         }
         return length >= 0;

@@ -6,8 +6,8 @@ import io.lamina.agent.protocol.HostHello;
 import io.lamina.agent.protocol.HostMessage;
 import io.lamina.agent.protocol.Integrity;
 import io.lamina.agent.protocol.MessageChannel;
-import io.lamina.agent.protocol.Output;
 import io.lamina.agent.protocol.Start;
+import io.lamina.agent.protocol.Terminal;
 import io.lamina.images.device.FlattenedDevice;
 import io.lamina.images.oci.Digest;
 import io.lamina.images.oci.ImageConfig;
@@ -25,8 +25,6 @@ import io.lamina.linux.DeviceFile;
 import io.lamina.linux.KernelMessages;
 import io.lamina.linux.KernelModule;
 import io.lamina.linux.Mount;
-import io.lamina.linux.Pidfd;
-import io.lamina.linux.Pipe;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -62,6 +60,7 @@ public final class Rehearsal {
         attempt(() -> DeviceFile.makeCharacterDevice(NOWHERE, 0, 0, 0));
         attempt(() -> new HostPort(Files.createFile(directory.resolve("port"))).close());
         attempt(() -> CorruptedBlocks.in(KernelMessages.readAll(), VerityGeometry.STANDARD));
+        attempt(() -> requests(directory));
         attempt(() -> ContainerRoot.mount(directory, Path.of(NOWHERE), UpperLayer.MEMORY, Optional.empty(), Set.of()));
         command();
     }
@@ -107,18 +106,29 @@ public final class Rehearsal {
     private static void command() throws IOException, InterruptedException {
         ImageConfig config = ImageConfig.parse(CONFIG.getBytes(StandardCharsets.UTF_8));
         Command command = Command.of(config.execution(), List.of()).orElseThrow();
-        Pipe pipe = Pipe.create();
         attempt(() -> command.in(Path.of("/")));
-        try (Pidfd child = command.spawn(List.of("/usr/bin/true", "/bin/true"), List.of())
-                .descriptor(1, pipe.writeEnd())
-                .directory("/")
-                .newSession()
-                .start()) {
-            OutputRelay relay = OutputRelay.start(pipe.readEnd(), Output.Stream.STREAM_STDOUT, channel(new byte[0]));
-            pipe.writeEnd().close();
-            int _ = child.waitFor().asShell();
-            relay.drain();
+        try (ContainerProcess process = ContainerProcess.start(
+                command.spawn(List.of("/usr/bin/true", "/bin/true"), List.of()).directory("/"),
+                Path.of(NOWHERE),
+                new ContainerProcess.Streams(0, true, Optional.empty()),
+                channel(new byte[0]))) {
+            int _ = process.waitFor();
         }
+        attempt(() -> ContainerProcess.start(
+                        command.spawn(List.of(NOWHERE), List.of()),
+                        Path.of(NOWHERE),
+                        new ContainerProcess.Streams(0, true, Optional.of(Terminal.getDefaultInstance())),
+                        channel(new byte[0]))
+                .close());
+    }
+
+    /** What a host asks of a container that runs, here of a directory. */
+    private static void requests(Path directory) throws IOException {
+        Path container = directory.resolve("container");
+        Files.writeString(Files.createDirectories(container.resolve("etc")).resolve("file"), "text");
+        ByteArrayOutputStream tar = new ByteArrayOutputStream();
+        ContainerFiles.copyOut(container, "/etc", tar);
+        ContainerFiles.copyIn(container, "/copy", new ByteArrayInputStream(tar.toByteArray()));
     }
 
     private static ImageStatement statement(byte[] config) {

@@ -1,18 +1,18 @@
 package io.lamina.guest;
 
+import io.lamina.agent.protocol.Exec;
 import io.lamina.agent.protocol.HostMessage;
 import io.lamina.agent.protocol.HostMessage.MessageCase;
 import io.lamina.agent.protocol.Integrity;
+import io.lamina.agent.protocol.Request;
 import io.lamina.agent.protocol.Start;
 import io.lamina.images.statement.GuestPolicy;
 import io.lamina.images.statement.GuestPolicy.Permission;
+import java.util.Locale;
 
 /**
  * The one place that decides which of its host's requests a guest follows. Each message that the protocol has is named here,
- * so that a new one does not compile before somebody has said which permission it takes. Today no message asks for a further
- * process, for files, for the container's changes, or brings input for the command, whose standard input is
- * {@code /dev/null}: {@link Permission#EXEC}, {@link Permission#COPY}, {@link Permission#COMMIT} and
- * {@link Permission#CONSOLE_INPUT} wait for theirs.
+ * so that a new one does not compile before somebody has said which permission it takes.
  */
 final class Requests {
     private Requests() {}
@@ -28,7 +28,16 @@ final class Requests {
             case START -> {
                 checkIntegrity(request.getStart().getIntegrity(), policy);
                 checkCommand(request.getStart(), policy);
+                checkSettings(request.getStart(), policy);
+                checkInput(request.getStart(), policy);
+                if (request.getStart().getWait()) {
+                    require(Permission.EXEC, policy, "a container that waits for requests");
+                }
             }
+            case REQUEST -> checkRequest(request.getRequest(), policy);
+            case INPUT -> checkMain(request.getInput().getId(), policy, "input");
+            case SIGNAL -> checkMain(request.getSignal().getId(), policy, "a signal");
+            case RESIZE -> checkMain(request.getResize().getId(), policy, "another terminal size");
             case MESSAGE_NOT_SET ->
                 throw new RefusedException(
                         "request", "a request that this guest's protocol has", MessageCase.MESSAGE_NOT_SET.name());
@@ -55,6 +64,68 @@ final class Requests {
                     "command",
                     "the image's own command, since this guest's policy allows no other",
                     start.getCommand(0).toStringUtf8());
+        }
+    }
+
+    private static void checkSettings(Start start, GuestPolicy policy) throws RefusedException {
+        for (String variable : start.getEnvironmentList()) {
+            checkVariable(variable);
+        }
+        if (start.getEnvironmentCount() > 0) {
+            require(Permission.COMMAND, policy, "the variable " + start.getEnvironment(0));
+        }
+    }
+
+    private static void checkInput(Start start, GuestPolicy policy) throws RefusedException {
+        if (start.getInput() || start.hasTerminal()) {
+            require(Permission.CONSOLE_INPUT, policy, "input for the command");
+        }
+    }
+
+    private static void checkRequest(Request request, GuestPolicy policy) throws RefusedException {
+        switch (request.getKindCase()) {
+            case EXEC -> {
+                require(Permission.EXEC, policy, "a further process");
+                checkExec(request.getExec());
+            }
+            case COPY_IN -> require(Permission.COPY, policy, "files into the container");
+            case COPY_OUT -> require(Permission.COPY, policy, "files of the container");
+            case COMMIT -> require(Permission.COMMIT, policy, "what the container has written");
+            case RENEW -> require(Permission.EXEC, policy, "a new container");
+            case KIND_NOT_SET ->
+                throw new RefusedException(
+                        "request",
+                        "a request that this guest's protocol has",
+                        request.getKindCase().name());
+        }
+    }
+
+    private static void checkExec(Exec exec) throws RefusedException {
+        if (exec.getCommandCount() == 0) {
+            throw new RefusedException("exec", "a program to execute", "none");
+        }
+        for (String variable : exec.getEnvironmentList()) {
+            checkVariable(variable);
+        }
+    }
+
+    private static void checkVariable(String variable) throws RefusedException {
+        if (variable.indexOf('=') <= 0 || variable.indexOf(0) >= 0) {
+            throw new RefusedException("environment", "NAME=value", variable);
+        }
+    }
+
+    /** What reaches the image's own command is its console; what reaches others was allowed when they were. */
+    private static void checkMain(int id, GuestPolicy policy, String what) throws RefusedException {
+        if (id == 0) {
+            require(Permission.CONSOLE_INPUT, policy, what + " for the command");
+        }
+    }
+
+    private static void require(Permission permission, GuestPolicy policy, String asked) throws RefusedException {
+        if (!policy.allows(permission)) {
+            String word = permission.name().toLowerCase(Locale.ROOT).replace('_', '-');
+            throw new RefusedException(word, "nothing of the kind, since this guest's policy does not allow it", asked);
         }
     }
 }

@@ -8,11 +8,10 @@ import io.lamina.agent.protocol.HandedOver;
 import io.lamina.agent.protocol.HostMessage;
 import io.lamina.agent.protocol.Integrity;
 import io.lamina.agent.protocol.MessageChannel;
-import io.lamina.agent.protocol.Output;
 import io.lamina.agent.protocol.Progress;
+import io.lamina.agent.protocol.Ready;
 import io.lamina.agent.protocol.Refused;
 import io.lamina.agent.protocol.Start;
-import io.lamina.agent.protocol.Started;
 import io.lamina.guest.SystemDevices.BlockDevice;
 import io.lamina.images.evidence.Evidence;
 import io.lamina.images.oci.ImageConfig;
@@ -20,12 +19,8 @@ import io.lamina.images.statement.GuestPolicy;
 import io.lamina.images.statement.MeasuredStatement;
 import io.lamina.images.statement.UpperLayer;
 import io.lamina.linux.Clock;
-import io.lamina.linux.Errno;
-import io.lamina.linux.ExitStatus;
 import io.lamina.linux.KernelMessages;
 import io.lamina.linux.Mount;
-import io.lamina.linux.Pidfd;
-import io.lamina.linux.Pipe;
 import io.lamina.linux.SystemCallException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -44,11 +39,6 @@ final class Session {
     /** Serial number of the image's virtio-blk device. */
     static final String IMAGE_SERIAL = "lamina-image";
 
-    /** As a shell says "found, but cannot be executed" and "not found". */
-    private static final int STATUS_CANNOT_RUN = 126;
-
-    private static final int STATUS_NOT_FOUND = 127;
-
     private final MessageChannel<HostMessage, GuestMessage> channel;
     private final SystemDevices devices;
     private final Path initdata;
@@ -57,6 +47,9 @@ final class Session {
     private final Optional<Path> handOver;
 
     private boolean handedOver;
+
+    /** Whether the host was listened to until it asked for the machine's end. */
+    private boolean served;
 
     Session(
             MessageChannel<HostMessage, GuestMessage> channel,
@@ -94,7 +87,7 @@ final class Session {
                             .setExpected(refused.expected())
                             .setFound(refused.found())));
         }
-        if (!handedOver) {
+        if (!handedOver && !served) {
             awaitPowerOff();
         }
         return handedOver;
@@ -238,41 +231,40 @@ final class Session {
     private void runCommand(Path device, Container container, Start start, @Nullable VerityDevice verity)
             throws IOException, InterruptedException, RefusedException {
         Optional<Path> scratch = scratch(container.scratch);
-        Path root = ContainerRoot.mount(
+        ContainerRoot root = ContainerRoot.mount(
                 ContainerRoot.BASE, device, container.upperLayer, scratch, container.policy.mountOptions());
         progress("mounted");
         if (handOver.isPresent()) {
-            handOver(root, handOver.get());
+            handOver(root.path(), handOver.get());
             return;
         }
-        ContainerRoot.fill(root);
+        ContainerRoot.fill(root.path());
         progress("container");
-        Optional<Command> command = Command.of(container.config.execution(), start.getCommandList());
-        Exited.Builder exited;
-        try {
-            exited = command.isPresent()
-                    ? run(command.get(), root)
-                    : cannotRun(STATUS_NOT_FOUND, "the image has neither Entrypoint nor Cmd, and the host names none");
-        } catch (SystemCallException failure) {
-            if (verity != null && verity.corrupted()) {
-                throw asRefusalIfCorrupted(failure, verity);
-            }
-            boolean notFound = failure.call().equals("posix_spawn")
-                    && (failure.errno() == Errno.ENOENT || failure.errno() == Errno.ENOTDIR);
-            exited = cannotRun(notFound ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN, failure.getMessage());
-        } catch (CommandException failure) {
-            if (verity != null && verity.corrupted()) {
-                throw asRefusalIfCorrupted(new IOException(failure.getMessage(), failure), verity);
-            }
-            exited = cannotRun(STATUS_CANNOT_RUN, failure.getMessage());
+        Workload workload = new Workload(
+                channel,
+                new Workload.Terms(container.policy, container.config.execution()),
+                root,
+                exited -> addCorruption(exited, verity));
+        if (start.getWait()) {
+            send(GuestMessage.newBuilder().setReady(Ready.getDefaultInstance()));
+        } else {
+            workload.startMain(start, failure -> {
+                if (verity != null) {
+                    IOException _ = asRefusalIfCorrupted(failure, verity);
+                }
+            });
         }
+        served = true;
+        workload.serve();
+    }
+
+    private static void addCorruption(Exited.Builder exited, @Nullable VerityDevice verity) throws IOException {
         if (verity != null && verity.corrupted()) {
             exited.addAllCorruptedBlocks(CorruptedBlocks.in(KernelMessages.readAll(), verity.geometry()));
             if (exited.getFailure().isEmpty()) {
                 exited.setFailure("dm-verity found corrupted blocks");
             }
         }
-        send(GuestMessage.newBuilder().setExited(exited));
     }
 
     private Optional<Path> scratch(Optional<BlockDevice> disk)
@@ -290,30 +282,6 @@ final class Session {
         Mount.move(root.toString(), Files.createDirectories(target).toString());
         send(GuestMessage.newBuilder().setHandedOver(HandedOver.newBuilder().setPath(target.toString())));
         handedOver = true;
-    }
-
-    private Exited.Builder run(Command command, Path root) throws IOException, InterruptedException, CommandException {
-        Pipe stdout = Pipe.create();
-        Pipe stderr = Pipe.create();
-        try (Pidfd child = command.in(root)
-                .descriptor(1, stdout.writeEnd())
-                .descriptor(2, stderr.writeEnd())
-                .newSession()
-                .start()) {
-            stdout.writeEnd().close();
-            stderr.writeEnd().close();
-            send(GuestMessage.newBuilder().setStarted(Started.getDefaultInstance()));
-            OutputRelay out = OutputRelay.start(stdout.readEnd(), Output.Stream.STREAM_STDOUT, channel);
-            OutputRelay err = OutputRelay.start(stderr.readEnd(), Output.Stream.STREAM_STDERR, channel);
-            ExitStatus status = child.waitFor();
-            out.drain();
-            err.drain();
-            return Exited.newBuilder().setStatus(status.asShell());
-        }
-    }
-
-    private static Exited.Builder cannotRun(int status, @Nullable String failure) {
-        return Exited.newBuilder().setStatus(status).setFailure(String.valueOf(failure));
     }
 
     /** The last message is on its way only once the host says so: what is still queued goes away with the machine. */

@@ -30,6 +30,7 @@ public final class Spawn {
     private @Nullable String directory;
     private @Nullable Credentials credentials;
     private boolean newSession;
+    private @Nullable String terminal;
 
     private Spawn(List<String> executables, List<byte[]> arguments) {
         if (executables.isEmpty() || arguments.isEmpty()) {
@@ -108,6 +109,16 @@ public final class Spawn {
     }
 
     /**
+     * Makes the child the leader of a session that the terminal {@code path}, as the child sees it, controls; its standard
+     * streams are that terminal.
+     */
+    public Spawn terminal(String path) {
+        this.newSession = true;
+        this.terminal = path;
+        return this;
+    }
+
+    /**
      * Starts the program.
      *
      * @throws SystemCallException naming the step that failed; {@code posix_spawn} is the execution itself
@@ -138,7 +149,10 @@ public final class Spawn {
     }
 
     private SpawnCall call() throws SystemCallException {
-        return new SpawnCall(new Program(executables, arguments, environment), descriptors, newSession);
+        return new SpawnCall(
+                new Program(executables, arguments, environment),
+                new SpawnCall.Streams(descriptors, terminal),
+                newSession);
     }
 
     /** What is executed. */

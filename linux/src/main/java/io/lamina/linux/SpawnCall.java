@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.SortedMap;
+import org.jspecify.annotations.Nullable;
 
 /** {@code posix_spawn(3)} with the file actions and attributes that {@link Spawn} promises. For use by one thread. */
 final class SpawnCall implements AutoCloseable {
@@ -50,6 +51,7 @@ final class SpawnCall implements AutoCloseable {
         ADD_CLOSE("posix_spawn_file_actions_addclose"),
         ADD_CLOSE_FROM("posix_spawn_file_actions_addclosefrom_np"),
         ADD_DUP2("posix_spawn_file_actions_adddup2"),
+        ADD_OPEN("posix_spawn_file_actions_addopen"),
         ATTRIBUTES_INIT("posix_spawnattr_init"),
         ATTRIBUTES_DESTROY("posix_spawnattr_destroy"),
         SET_FLAGS("posix_spawnattr_setflags"),
@@ -91,16 +93,28 @@ final class SpawnCall implements AutoCloseable {
     private final MemorySegment argv;
     private final MemorySegment envp;
 
+    /**
+     * The child's open files.
+     *
+     * @param descriptors by the child's numbers
+     * @param terminal what the standard streams are instead
+     */
+    record Streams(
+            SortedMap<Integer, OwnedFd> descriptors,
+            @Nullable String terminal) {}
+
     /** Prepares everything, so that {@link #run} needs no file of the caller's root. */
-    SpawnCall(Spawn.Program program, SortedMap<Integer, OwnedFd> descriptors, boolean newSession)
-            throws SystemCallException {
+    SpawnCall(Spawn.Program program, Streams streams, boolean newSession) throws SystemCallException {
         this.executables = program.executables();
         try {
             this.argv = strings(arena, program.arguments());
             this.envp = strings(arena, program.environment());
             Function.ACTIONS_INIT.succeed(actions.address());
             Function.ATTRIBUTES_INIT.succeed(attributes.address());
-            mapDescriptors(descriptors);
+            mapDescriptors(streams.descriptors);
+            if (streams.terminal != null) {
+                openTerminal(streams.terminal);
+            }
             setAttributes(newSession);
         } catch (SystemCallException | RuntimeException | Error failure) {
             close();
@@ -162,6 +176,15 @@ final class SpawnCall implements AutoCloseable {
             Function.ADD_DUP2.succeed(actions.address(), source.number(), number);
         }
         Function.ADD_CLOSE_FROM.succeed(actions.address(), above);
+    }
+
+    /** The leader of a new session that opens a terminal is controlled by it (tty_ioctl(4), "Controlling terminal"). */
+    private void openTerminal(String path) throws SystemCallException {
+        long name = Libc.cString(arena, path.getBytes(StandardCharsets.UTF_8)).address();
+        Function.ADD_OPEN.succeed(actions.address(), 0, name, DeviceFile.O_RDWR, 0);
+        for (int stream = 1; stream < STANDARD_STREAMS; stream++) {
+            Function.ADD_DUP2.succeed(actions.address(), 0, stream);
+        }
     }
 
     private void setAttributes(boolean newSession) throws SystemCallException {

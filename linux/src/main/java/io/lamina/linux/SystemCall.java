@@ -32,14 +32,17 @@ enum SystemCall {
     GETSOCKOPT(55, 209),
     IOCTL(16, 29),
     LGETXATTR(192, 9),
+    LINKAT(265, 37),
     LISTEN(50, 201),
     LLISTXATTR(195, 12),
     LSEEK(8, 62),
     LSETXATTR(189, 6),
+    MKDIRAT(258, 34),
     MKNODAT(259, 33),
     MOUNT(165, 40),
     MOVE_MOUNT(429, 429),
     OPENAT(257, 56),
+    OPENAT2(437, 437),
     PIDFD_OPEN(434, 434),
     PIDFD_SEND_SIGNAL(424, 424),
     PIPE2(293, 59),
@@ -55,10 +58,14 @@ enum SystemCall {
     SOCKET(41, 198),
     SOCKETPAIR(53, 199),
     STATX(332, 291),
+    SYMLINKAT(266, 36),
     SYSLOG(103, 116),
     UMOUNT2(166, 39),
+    UNLINKAT(263, 35),
     UNSHARE(272, 97),
-    WAITID(247, 95);
+    UTIMENSAT(280, 88),
+    WAITID(247, 95),
+    WRITE(1, 64);
 
     /** For calls whose path is relative to a descriptor: the working directory ({@code fcntl.h}). */
     static final long AT_FDCWD = -100;

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 /** Which module may know which, and that no two packages know each other in a circle. */
 class ArchitectureTest {
     private static final List<String> MODULES =
-            List.of("linux", "images", "vhostuser", "shim", "agent", "guest", "host");
+            List.of("linux", "images", "vhostuser", "shim", "agent", "guest", "host", "junit");
 
     private static final JavaClasses CLASSES = new ClassFileImporter()
             .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
@@ -61,6 +61,17 @@ class ArchitectureTest {
                 .mayNotAccessAnyLayer()
                 .whereLayer("agent-protocol")
                 .mayNotAccessAnyLayer()
+                .check(CLASSES);
+    }
+
+    @Test
+    void theHarnessForOthersKnowsNothingButJava() {
+        noClasses()
+                .that()
+                .resideInAPackage("io.lamina.junit..")
+                .should()
+                .dependOnClassesThat()
+                .resideOutsideOfPackages("io.lamina.junit..", "java..", "org.junit..", "org.jspecify..")
                 .check(CLASSES);
     }
 

@@ -16,6 +16,9 @@ import java.util.stream.Stream;
 public final class LaminaCommand {
     private static final Path ROOT = checkout();
 
+    /** A variable that the harness's machines are known by: they wait for the next test, whatever that is. */
+    private static final String OF_HARNESS = "LAMINA_TEST_HARNESS=";
+
     private final Path home;
 
     /** @param home what {@code LAMINA_HOME} is: blobs, guest images and keys of these tests */
@@ -39,6 +42,18 @@ public final class LaminaCommand {
     /** Where the command keeps things. */
     Path home() {
         return home;
+    }
+
+    /** The command as a program of its own, with this home, for those who start it by name. */
+    Path script() throws IOException {
+        Path script = Files.createDirectories(home).resolve("lamina");
+        Files.writeString(
+                script,
+                "#!/bin/sh\nLAMINA_HOME=" + home + " exec " + ROOT.resolve("lamina") + " --no-install \"$@\"\n");
+        if (!script.toFile().setExecutable(true)) {
+            throw new IOException(script + " cannot be made executable");
+        }
+        return script;
     }
 
     /** Starts the command and does not wait; its output is thrown away. */
@@ -75,7 +90,7 @@ public final class LaminaCommand {
                             && Files.readString(process.resolve("environ"), StandardCharsets.ISO_8859_1)
                                     .contains(home.toString());
                     boolean dataPlane = line.contains(ROOT.toString()) && line.contains("server.DataPlane");
-                    if (machine || java || dataPlane) {
+                    if ((machine || java || dataPlane) && !ofHarness(process)) {
                         lines.add(line);
                     }
                 } catch (IOException gone) {
@@ -84,6 +99,21 @@ public final class LaminaCommand {
             }
         }
         return lines;
+    }
+
+    /** Whether a process, or the command that has started it, is one of the harness's. */
+    private static boolean ofHarness(Path process) throws IOException {
+        String parent = Files.readAllLines(process.resolve("status")).stream()
+                .filter(line -> line.startsWith("PPid:"))
+                .map(line -> line.substring("PPid:".length()).strip())
+                .findFirst()
+                .orElseThrow();
+        for (Path each : List.of(process, Path.of("/proc", parent))) {
+            if (Files.readString(each.resolve("environ"), StandardCharsets.ISO_8859_1).contains(OF_HARNESS)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private ProcessBuilder builder(List<String> arguments) {

@@ -28,6 +28,9 @@ public final class MessageChannel<I extends MessageLite, O extends MessageLite> 
     /** A longer frame, in bytes, is refused unread; a statement over 1,000 layers and its configuration fit. */
     public static final int MAX_FRAME_BYTES = 4 << 20;
 
+    /** As many bytes of {@code Input} may be on their way to one process or request without a {@code Taken}. */
+    public static final int INPUT_WINDOW_BYTES = 256 << 10;
+
     private static final int HEADER_BYTES = 4;
 
     private final DataInputStream in;

@@ -15,6 +15,7 @@ import picocli.CommandLine.HelpCommand;
         subcommands = {
             QuickstartCommand.class,
             RunCommand.class,
+            VmCommand.class,
             PullCommand.class,
             PushCommand.class,
             ImagesCommand.class,

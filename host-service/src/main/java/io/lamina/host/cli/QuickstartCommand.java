@@ -10,7 +10,6 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -39,7 +38,7 @@ final class QuickstartCommand implements Callable<Integer> {
         steps.step("image", () -> makeImage(installation, layout), outcome -> outcome);
         RunOptions options = new RunOptions(
                 "oci:" + layout + ":latest",
-                List.of(),
+                RunOptions.Task.OWN_COMMAND,
                 Integrity.INTEGRITY_ROOT,
                 machine.machine(),
                 TrustOptions.DEVELOPMENT,

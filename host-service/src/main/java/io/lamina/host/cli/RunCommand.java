@@ -36,6 +36,8 @@ import picocli.CommandLine.Spec;
         footer = {
             "  lamina run debian:12 -- cat /etc/os-release    # after 'lamina pull debian:12'",
             "  lamina run oci:build/layout:latest -- /bin/sh -c 'id; uname -r'",
+            "  lamina run -i debian:12 -- sha256sum < file",
+            "  lamina run -t -e TERM=xterm debian:12 -- bash",
             "  lamina run --integrity=eager docker-archive:image.tar",
             "  lamina run --statement s.json --trust a.pem,b.pem --threshold 2 oci:build/layout",
             "  lamina run --tamper 1024 oci:build/layout      # fails, naming block 0"
@@ -107,6 +109,22 @@ final class RunCommand implements Callable<Integer> {
             description = "Leave fsmeta, statement, extent list, console and the machine's command line in DIR.")
     private @Nullable Path keep;
 
+    @Option(
+            names = {"-e", "--env"},
+            paramLabel = "NAME=VALUE",
+            description = "Set this variable for the command, over the image's; can be given several times.")
+    private List<String> environment = List.of();
+
+    @Option(
+            names = {"-i", "--interactive"},
+            description = "Give the command what comes on standard input; else it reads nothing.")
+    private boolean interactive;
+
+    @Option(
+            names = {"-t", "--tty"},
+            description = "Give the command a terminal, with input, of the size of this one.")
+    private boolean tty;
+
     @Option(names = "--verbose", description = "Tell each step, and the times at the end, on standard error.")
     private boolean verbose;
 
@@ -127,7 +145,7 @@ final class RunCommand implements Callable<Integer> {
         String reference = ImageArgument.reference(spec, image);
         RunOptions options = new RunOptions(
                 reference,
-                command,
+                task(),
                 integrity.integrity,
                 machine.machine(),
                 trustOptions(),
@@ -135,11 +153,24 @@ final class RunCommand implements Callable<Integer> {
                         tamperOffsetBytes == null ? OptionalLong.empty() : OptionalLong.of(tamperOffsetBytes),
                         Optional.ofNullable(keep)));
         Steps steps = new Steps(System.err, verbose);
-        int status = new ImageRun(Installation.current(), steps).run(options);
+        int status;
+        try (HostTerminal _ = tty ? HostTerminal.raw() : HostTerminal.unchanged()) {
+            status = new ImageRun(Installation.current(), steps).run(options);
+        }
         if (verbose) {
             steps.printTable();
         }
         return status;
+    }
+
+    private RunOptions.Task task() throws IOException, InterruptedException {
+        for (String variable : environment) {
+            if (variable.indexOf('=') <= 0) {
+                throw new ParameterException(spec.commandLine(), "--env is NAME=VALUE, not '" + variable + "'");
+            }
+        }
+        return new RunOptions.Task(
+                command, environment, interactive || tty, tty ? Optional.of(HostTerminal.size()) : Optional.empty());
     }
 
     private TrustOptions trustOptions() {

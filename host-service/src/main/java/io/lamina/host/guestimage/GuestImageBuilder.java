@@ -74,6 +74,8 @@ final class GuestImageBuilder {
             for module in $(/bin/busybox cat /lamina/modules.load); do
               /bin/busybox insmod /lamina/modules/$module
             done
+            # File names of images are UTF-8.
+            export LC_ALL=C.UTF-8
             /jre/bin/java @/lamina/java.options
             /bin/busybox poweroff -f
             """;

@@ -13,11 +13,13 @@ import io.lamina.agent.protocol.PowerOff;
 import io.lamina.agent.protocol.Progress;
 import io.lamina.agent.protocol.Refused;
 import io.lamina.agent.protocol.Start;
+import io.lamina.agent.protocol.Terminal;
 import io.lamina.linux.DescriptorStreams;
 import io.lamina.linux.OwnedFd;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.util.List;
+import java.util.Optional;
 
 /** The host's side of one talk with a guest agent, whose every message is taken as hostile. */
 final class AgentSession implements AutoCloseable {
@@ -67,8 +69,27 @@ final class AgentSession implements AutoCloseable {
         Start.Builder start =
                 Start.newBuilder().setImageConfig(ByteString.copyFrom(config)).setIntegrity(options.integrity());
         options.trust().evidence().ifPresent(asked -> start.setEvidenceNonce(ByteString.copyFrom(asked.nonceBytes())));
-        options.command().forEach(argument -> start.addCommand(ByteString.copyFromUtf8(argument)));
-        return start;
+        RunOptions.Task task = options.task();
+        task.command().forEach(argument -> start.addCommand(ByteString.copyFromUtf8(argument)));
+        task.terminal().ifPresent(size -> start.setTerminal(terminal(size)));
+        return start.addAllEnvironment(task.environment()).setInput(task.input());
+    }
+
+    static Terminal terminal(RunOptions.TerminalSize size) {
+        return Terminal.newBuilder()
+                .setRows(size.rows())
+                .setColumns(size.columns())
+                .build();
+    }
+
+    /** Sends a message; any thread may. */
+    void send(HostMessage.Builder message) throws IOException {
+        channel.send(message.build());
+    }
+
+    /** Waits for what the guest says next; empty when the machine has ended. */
+    Optional<GuestMessage> receive() throws IOException {
+        return channel.receive();
     }
 
     /** Asks. */
@@ -85,8 +106,8 @@ final class AgentSession implements AutoCloseable {
         void evidence(Evidence shown) throws IOException;
     }
 
-    /** Passes on what the guest says until it ends the run. */
-    Ending follow(PrintStream stdout, PrintStream stderr, Listener listener) throws IOException {
+    /** Passes on what the guest says until it ends the run; {@code stdin} is the command's input. */
+    Ending follow(PrintStream stdout, PrintStream stderr, InputWindow stdin, Listener listener) throws IOException {
         while (true) {
             GuestMessage message = channel.receive().orElse(null);
             if (message == null) {
@@ -111,7 +132,8 @@ final class AgentSession implements AutoCloseable {
                             List.copyOf(exited.getCorruptedBlocksList()));
                 }
                 case EVIDENCE -> listener.evidence(message.getEvidence());
-                case HELLO, HANDED_OVER, MESSAGE_NOT_SET ->
+                case TAKEN -> stdin.taken(message.getTaken().getBytes());
+                case HELLO, HANDED_OVER, READY, ANSWER, MESSAGE_NOT_SET ->
                     throw new IOException("the agent sent " + message.getMessageCase() + " in the middle of a run");
             }
         }
@@ -137,7 +159,7 @@ final class AgentSession implements AutoCloseable {
         PrintStream target = switch (output.getStream()) {
             case STREAM_STDOUT -> stdout;
             case STREAM_STDERR -> stderr;
-            case STREAM_UNSPECIFIED, UNRECOGNIZED -> throw new IOException("agent output of no stream");
+            case STREAM_TAR, STREAM_UNSPECIFIED, UNRECOGNIZED -> throw new IOException("agent output of no stream");
         };
         output.getData().writeTo(target);
         target.flush();

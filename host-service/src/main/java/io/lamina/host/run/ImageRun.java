@@ -63,10 +63,22 @@ public final class ImageRun {
 
     private final Installation installation;
     private final Steps steps;
+    private final Optional<MachineRequests> requests;
 
+    /** Runs the image's command, or another one. */
     public ImageRun(Installation installation, Steps steps) {
+        this(installation, steps, Optional.empty());
+    }
+
+    /** Runs no command; the machine waits for what {@code requests} asks of it. */
+    public ImageRun(Installation installation, Steps steps, MachineRequests requests) {
+        this(installation, steps, Optional.of(requests));
+    }
+
+    private ImageRun(Installation installation, Steps steps, Optional<MachineRequests> requests) {
         this.installation = installation;
         this.steps = steps;
+        this.requests = requests;
     }
 
     /**
@@ -202,7 +214,9 @@ public final class ImageRun {
             long startedNanos = System.nanoTime();
             try (VirtualMachine running = VirtualMachine.start(QEMU, machine, descriptors)) {
                 try {
-                    return follow(session, request, boot.evidence, new Started(accelerator, startedNanos), running);
+                    Start asked =
+                            request.toBuilder().setWait(requests.isPresent()).build();
+                    return follow(session, asked, boot.evidence, new Started(accelerator, startedNanos), running);
                 } finally {
                     kept.console(running.consoleTail());
                 }
@@ -245,7 +259,14 @@ public final class ImageRun {
                 System.nanoTime() - started.atNanos);
         session.start(request);
         GuestSteps guestSteps = new GuestSteps(steps, hello.getAgentStartedNs(), evidence);
-        AgentSession.Ending ending = session.follow(System.out, System.err, guestSteps);
+        if (requests.isPresent()) {
+            return requests.get().attend(session, running);
+        }
+        InputWindow stdin = new InputWindow(0, session);
+        if (request.getInput()) {
+            stdin.pump(System.in);
+        }
+        AgentSession.Ending ending = session.follow(System.out, System.err, stdin, guestSteps);
         return switch (ending) {
             case AgentSession.Ending.Ended(int status, String failure, List<Long> corrupted) -> {
                 session.powerOff();

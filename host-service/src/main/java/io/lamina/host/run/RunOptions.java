@@ -11,19 +11,41 @@ import java.util.OptionalLong;
  * What a run is asked for.
  *
  * @param image {@code oci:DIR[:TAG]}, {@code oci-archive:FILE} or {@code docker-archive:FILE}
- * @param command replaces the image's own when not empty
+ * @param task what is done in the image
  * @param integrity when the guest checks the device
  * @param machine memory, processors, and how its disk is served
  * @param trust which statement is shown to the guest, and whom it trusts
  * @param diagnosis what is done for a look at the run
  */
 public record RunOptions(
-        String image,
-        List<String> command,
-        Integrity integrity,
-        Machine machine,
-        TrustOptions trust,
-        Diagnosis diagnosis) {
+        String image, Task task, Integrity integrity, Machine machine, TrustOptions trust, Diagnosis diagnosis) {
+    /**
+     * What is done in an image.
+     *
+     * @param command replaces the image's own when not empty
+     * @param environment {@code NAME=value}, over the image's variables
+     * @param input whether the command reads this process's standard input
+     * @param terminal the size of a terminal for the command; empty: pipes
+     */
+    public record Task(List<String> command, List<String> environment, boolean input, Optional<TerminalSize> terminal) {
+        /** The image's own command. */
+        public static final Task OWN_COMMAND = new Task(List.of(), List.of(), false, Optional.empty());
+
+        /** Keeps copies. */
+        public Task {
+            command = List.copyOf(command);
+            environment = List.copyOf(environment);
+        }
+    }
+
+    /**
+     * A terminal's size in characters.
+     *
+     * @param rows 1 to 65535
+     * @param columns 1 to 65535
+     */
+    public record TerminalSize(int rows, int columns) {}
+
     /**
      * A machine.
      *

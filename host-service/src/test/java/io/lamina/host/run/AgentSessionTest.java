@@ -108,6 +108,7 @@ class AgentSessionTest {
         return session.follow(
                 new PrintStream(stdout, true, StandardCharsets.UTF_8),
                 new PrintStream(stderr, true, StandardCharsets.UTF_8),
+                new InputWindow(0, session),
                 new AgentSession.Listener() {
                     @Override
                     public void progress(Progress progress) {}

@@ -82,7 +82,8 @@ record LayerPath(Kind kind, List<byte[]> parents, RawPath last) {
         }
     }
 
-    private static List<byte[]> components(TarEntry entry, RawPath path) throws CorruptImageException {
+    /** The components of a path, cleaned. */
+    static List<byte[]> components(TarEntry entry, RawPath path) throws CorruptImageException {
         byte[] bytes = path.bytes();
         if (bytes.length == 0) {
             throw entry.corrupt("empty path");

@@ -108,6 +108,18 @@ public final class UpperTar {
         writer.tar.finish();
     }
 
+    /**
+     * Writes a tar of one file, which is no directory; a symbolic link is taken as itself.
+     *
+     * @param place where it is
+     * @param name its path in the tar
+     */
+    public static void writeFile(byte[] place, byte[] name, OutputStream out) throws IOException {
+        UpperTar writer = new UpperTar(out);
+        writer.file(place, name, FileStatus.of(place));
+        writer.tar.finish();
+    }
+
     private void walk() throws IOException {
         Level level;
         while ((level = levels.peek()) != null) {

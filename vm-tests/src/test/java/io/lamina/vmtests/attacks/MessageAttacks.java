@@ -2,6 +2,7 @@ package io.lamina.vmtests.attacks;
 
 import io.lamina.agent.protocol.HostMessage;
 import io.lamina.agent.protocol.Integrity;
+import io.lamina.agent.protocol.Start;
 import io.lamina.images.statement.GuestPolicy;
 import io.lamina.images.statement.ImageStatement;
 import io.lamina.images.statement.StatementPayload;
@@ -15,6 +16,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 
 /** Attacks by what the host says and by which disks it shows: all that is refused before a block of the image is read. */
 final class MessageAttacks {
@@ -66,6 +68,9 @@ final class MessageAttacks {
                 new Mutant("tree-within-the-data", "images.statement.ImageStatement#require"),
                 new Mutant("preload-in-the-configuration", "guest.ImageProof#checkConfig"),
                 new Mutant("another-command", "guest.Requests#checkCommand"),
+                new Mutant("another-variable", "guest.Requests#checkSettings"),
+                new Mutant("input-for-the-command", "guest.Requests#checkInput"),
+                new Mutant("a-container-that-waits-for-requests", "guest.Requests#require"),
                 new Mutant("integrity-off", "guest.Requests#checkIntegrity"),
                 new Mutant("longer-device", "guest.ImageProof#checkSize"),
                 new Mutant("shorter-device", "guest.ImageProof#checkSize"),
@@ -230,6 +235,19 @@ final class MessageAttacks {
         configuration("an-empty-configuration", "{}");
         add("another-command", "refused command: .* found /bin/evil", good(), confidential())
                 .host(Scenario.talk(Scenario.hello(1), Scenario.started(images.app, good(), "/bin/evil")));
+        asked("another-variable", "command", start -> start.addEnvironment("LD_PRELOAD=/data/evil.so"));
+        asked("a-container-that-waits-for-requests", "exec", start -> start.setWait(true));
+        asked("input-for-the-command", "console-input", start -> start.setInput(true));
+    }
+
+    /** Something asked for beside the image's own command, of a guest whose policy allows nothing of the kind. */
+    private void asked(String name, String check, UnaryOperator<Start.Builder> change) {
+        HostMessage honest = Scenario.started(images.app, good());
+        HostMessage changed = honest.toBuilder()
+                .setStart(change.apply(honest.getStart().toBuilder()))
+                .build();
+        add(name, "refused " + check + ": ", good(), confidential())
+                .host(Scenario.talk(Scenario.hello(1), changed));
     }
 
     private void configuration(String name, String config) {
