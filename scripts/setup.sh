@@ -7,12 +7,14 @@
 say()  { printf 'lamina: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 125; }
 
-# Debian packages by name. build: compile. run: boot an image. quickstart: also make one. test: also judge the result.
+# Debian packages by name. build: compile. run: boot an image. quickstart: also make one. dist: make
+# packages. test: also judge the result.
 packages_for() {
   case $1 in
     build)      echo maven ;;
     run)        echo qemu-system-x86 xz-utils libisal2 ;;
     quickstart) echo qemu-system-x86 xz-utils libisal2 umoci ;;
+    dist)       echo maven xz-utils libisal2 ;;
     test)       echo libisal2 qemu-system-x86 busybox-static xz-utils umoci skopeo qemu-utils erofs-utils cryptsetup-bin openssl attr acl libcap2-bin swtpm ovmf systemd-boot-efi e2fsprogs xfsprogs ;;
   esac
 }

@@ -36,11 +36,16 @@ final class GuestCommand {
         @Option(names = "--json", description = "Tell paths, sizes and digests as JSON.")
         private boolean json;
 
+        @Option(
+                names = "--keep-packages",
+                description = "Take the packages of the last build, if there are some, and not the newest.")
+        private boolean keepPackages;
+
         @Override
         public Integer call() throws IOException, InterruptedException {
             Installation installation = Installation.current();
-            GuestImage image =
-                    new GuestImages(installation.home().resolve("guest"), installation.agentJars()).rebuild();
+            GuestImages images = installation.guestImages();
+            GuestImage image = keepPackages ? images.current() : images.rebuild();
             System.out.println(json ? json(image) : words(image));
             return 0;
         }

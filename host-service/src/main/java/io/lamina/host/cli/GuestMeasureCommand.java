@@ -1,7 +1,6 @@
 package io.lamina.host.cli;
 
 import io.lamina.host.guestimage.GuestImage;
-import io.lamina.host.guestimage.GuestImages;
 import io.lamina.host.guestimage.Initdata;
 import io.lamina.host.guestimage.UnifiedKernel;
 import io.lamina.host.run.Installation;
@@ -38,7 +37,7 @@ final class GuestMeasureCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException, InterruptedException {
         Installation installation = Installation.current();
-        GuestImage guest = new GuestImages(installation.home().resolve("guest"), installation.agentJars()).current();
+        GuestImage guest = installation.guestImages().current();
         Answer answer = new Answer()
                 .with("kernel", "kernelDigest", guest.kernelDigest().toString())
                 .with("initramfs", "initramfsDigest", guest.initramfsDigest().toString())

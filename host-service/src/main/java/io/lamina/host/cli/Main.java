@@ -41,6 +41,7 @@ import picocli.CommandLine.HelpCommand;
             StatusCommand.class,
             ContainerdCommand.class,
             CompletionCommand.class,
+            ManCommand.class,
             HelpCommand.class
         },
         footerHeading = "%nExit status:%n",

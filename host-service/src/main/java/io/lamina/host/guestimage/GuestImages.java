@@ -25,18 +25,34 @@ public final class GuestImages {
 
     private final Path directory;
     private final List<Path> agentJars;
+    private final boolean packed;
 
     /**
      * @param directory where packages and images are kept
      * @param agentJars the agent and its libraries, in class path order
      */
     public GuestImages(Path directory, List<Path> agentJars) {
+        this(directory, agentJars, false);
+    }
+
+    private GuestImages(Path directory, List<Path> agentJars, boolean packed) {
         this.directory = directory;
         this.agentJars = List.copyOf(agentJars);
+        this.packed = packed;
+    }
+
+    /** The one image that lies in {@code directory}, which an installation came with. */
+    public static GuestImages packed(Path directory) {
+        return new GuestImages(directory, List.of(), true);
     }
 
     /** The image for this agent, this Java and the packages that were downloaded; what is missing of it is made. */
     public GuestImage current() throws IOException, InterruptedException {
+        if (packed) {
+            return read(directory)
+                    .orElseThrow(() -> new IOException(
+                            directory + " has no " + RECORD + ": install Lamina again, its guest image is not whole"));
+        }
         DebianPackages packages = new DebianPackages(directory.resolve("packages"));
         if (packages.isMissing()) {
             packages.download();
@@ -55,6 +71,10 @@ public final class GuestImages {
 
     /** Downloads the packages again and builds from them, so that a newer kernel is taken up. */
     public GuestImage rebuild() throws IOException, InterruptedException {
+        if (packed) {
+            throw new IOException("this installation came with its guest image, in " + directory
+                    + "; another one is built from a checkout of Lamina, which has a JDK");
+        }
         new DebianPackages(directory.resolve("packages")).download();
         Files.deleteIfExists(directory
                 .resolve(key(new DebianPackages(directory.resolve("packages"))))

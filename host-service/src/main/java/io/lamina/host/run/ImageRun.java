@@ -13,7 +13,6 @@ import io.lamina.host.flatten.ImagePreparation;
 import io.lamina.host.flatten.MemoryFiles;
 import io.lamina.host.flatten.Steps;
 import io.lamina.host.guestimage.GuestImage;
-import io.lamina.host.guestimage.GuestImages;
 import io.lamina.host.guestimage.Initdata;
 import io.lamina.host.guestimage.UnifiedKernel;
 import io.lamina.host.store.BlobStore;
@@ -89,7 +88,7 @@ public final class ImageRun {
     public int run(RunOptions options) throws IOException, InterruptedException {
         GuestImage guest = steps.step(
                 "guest image",
-                () -> new GuestImages(installation.home().resolve("guest"), installation.agentJars()).current(),
+                () -> installation.guestImages().current(),
                 image -> "kernel " + image.kernelRelease() + ", initramfs of "
                         + (image.sizes().compressedBytes() >> 20) + " MiB");
         StoredImage image = steps.step(

@@ -1,5 +1,6 @@
 package io.lamina.host.run;
 
+import io.lamina.host.guestimage.GuestImages;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,6 +22,12 @@ public record Installation(Path root, Path home) {
                 .orElseGet(() -> Path.of(System.getProperty("user.home"), ".cache", "lamina"));
         Path root = Path.of(System.getProperty("lamina.root", "."));
         return new Installation(root.toAbsolutePath().normalize(), home.toAbsolutePath());
+    }
+
+    /** What machines boot: the image that this Lamina was packed with, else those that are built at home. */
+    public GuestImages guestImages() throws IOException {
+        Path packed = root.resolve("guest");
+        return Files.isDirectory(packed) ? GuestImages.packed(packed) : new GuestImages(home.resolve("guest"), agentJars());
     }
 
     /** The guest agent and its libraries, sorted by name. */
