@@ -13,7 +13,7 @@ packages_for() {
     build)      echo maven ;;
     run)        echo qemu-system-x86 xz-utils libisal2 ;;
     quickstart) echo qemu-system-x86 xz-utils libisal2 umoci ;;
-    test)       echo libisal2 qemu-system-x86 busybox-static xz-utils umoci skopeo qemu-utils erofs-utils cryptsetup-bin openssl attr acl libcap2-bin swtpm ovmf systemd-boot-efi e2fsprogs xfsprogs ;;
+    test)       echo libisal2 qemu-system-x86 busybox-static xz-utils umoci skopeo qemu-utils erofs-utils cryptsetup-bin strace openssl attr acl libcap2-bin swtpm ovmf systemd-boot-efi e2fsprogs xfsprogs ;;
   esac
 }
 
