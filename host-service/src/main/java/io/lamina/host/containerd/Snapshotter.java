@@ -15,7 +15,6 @@ import io.lamina.host.store.SnapshotDirectories;
 import io.lamina.host.store.SnapshotStore;
 import io.lamina.host.store.Store;
 import io.lamina.linux.Mount;
-import io.lamina.linux.MountTable;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -239,11 +238,14 @@ public final class Snapshotter {
 
     private void releaseLower(long id) throws IOException {
         Path lower = directories().lower(id);
-        for (MountTable.Entry entry : MountTable.read()) {
-            if (entry.target().equals(lower.toString())) {
-                Mount.unmount(lower.toString(), Mount.MNT_DETACH);
-            }
+        if (Files.exists(lower) && device(lower) != device(directories().upper(id))) {
+            Mount.unmount(lower.toString(), Mount.MNT_DETACH);
         }
+    }
+
+    /** Tells file systems apart without reading the table of mounts, which containers make long. */
+    private static long device(Path path) throws IOException {
+        return (long) Files.getAttribute(path, "unix:dev");
     }
 
     /** What a snapshot takes of the disk by itself. */

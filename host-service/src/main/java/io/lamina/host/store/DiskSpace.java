@@ -1,9 +1,8 @@
 package io.lamina.host.store;
 
 import io.lamina.host.store.RefusedException.Reason;
+import java.io.File;
 import java.io.IOException;
-import java.nio.file.FileStore;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashSet;
@@ -56,8 +55,13 @@ public final class DiskSpace {
     }
 
     private static Room room(Path path) throws IOException {
-        FileStore fileSystem = Files.getFileStore(path);
-        return new Room(fileSystem.getUsableSpace(), fileSystem.getTotalSpace());
+        // A FileStore would read the whole table of mounts each time, and containers make that long.
+        File directory = path.toFile();
+        long totalBytes = directory.getTotalSpace();
+        if (totalBytes == 0) {
+            throw new IOException(path + ": its file system does not tell its size");
+        }
+        return new Room(directory.getUsableSpace(), totalBytes);
     }
 
     private Iterable<Path> roots() {

@@ -5,14 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.lamina.images.layer.LayerConverter;
 import io.lamina.linux.DirectoryTree;
 import io.lamina.linux.Mount;
 import io.lamina.linux.testing.Machine;
 import io.lamina.linux.testing.PrivateMounts;
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,94 +17,17 @@ import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
-import java.util.Map;
-import java.util.Optional;
-import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What disks and clocks do to a store: nothing acknowledged is lost, nothing half done stays. */
 class StoreFaultsTest {
-    private static final int EMPTY_TAR_BYTES = 1024;
     private static final int SMALLEST_KIB = 64;
     private static final int STEP_KIB = 32;
-    private static final int LARGEST_KIB = 4096;
+    private static final int LARGEST_KIB = 8192;
 
     @TempDir
     private Path directory;
-
-    /** How far the life below has come. */
-    private int done;
-
-    /** A layer, a tree, a snapshot, an image, a publication, a collection. */
-    private void life(Store store) throws IOException {
-        done = 0;
-        LeaseStore.Lease lease = store.leases().take("life");
-        BlobName layer = store.layers()
-                .add(
-                        (blob, leaves, recipe) -> LayerConverter.convert(
-                                        new ByteArrayInputStream(new byte[EMPTY_TAR_BYTES]), blob, leaves, recipe)
-                                .diffId(),
-                        lease);
-        done++;
-        store.layers().converted(layer.diffId(), new LayerStore.Converted(layer, EMPTY_TAR_BYTES));
-        done++;
-        var _ = store.fsmetas().findOrMerge(List.of(layer), (image, leaves) -> {
-            image.write(ByteBuffer.wrap(new byte[4096]));
-            leaves.write(ByteBuffer.wrap(new byte[32]));
-        });
-        done++;
-        Snapshot active = store.snapshots()
-                .make(new SnapshotStore.Wanted(
-                        "k",
-                        Optional.empty(),
-                        Snapshot.Kind.ACTIVE,
-                        Map.of("l", "x".repeat(3000)),
-                        new Snapshot.Content(
-                                Snapshot.Way.HOST, Optional.empty(), OptionalLong.empty(), 0, Snapshot.Usage.NONE)));
-        done++;
-        store.snapshots().applied(active.id(), layer);
-        done++;
-        store.snapshots()
-                .commit(new SnapshotStore.Commit(
-                        "k",
-                        "c",
-                        Optional.empty(),
-                        Map.of(),
-                        layer,
-                        store.layers().usage(layer)));
-        done++;
-        ImageDocument manifest = ImageDocument.of(new byte[5000]);
-        store.images()
-                .add(new KeptImage(
-                        manifest.digest(),
-                        "linux/amd64",
-                        manifest,
-                        manifest,
-                        List.of(new KeptImage.Layer(layer, layer.diffId(), "x", 1))));
-        done++;
-        store.images().tag("a", manifest.digest(), Optional.empty());
-        done++;
-        Path _ = Publication.publish(store);
-        done++;
-        store.leases().end(lease.id());
-        var _ = GarbageCollection.run(store, Duration.ofHours(1));
-        done++;
-    }
-
-    /** What a life that came so far has left. */
-    private void check(Store store, int cameTo) throws IOException {
-        assertEquals(
-                List.of(),
-                StoreCheck.check(store, false, _ -> {}).problems().stream()
-                        .filter(problem -> !problem.contains("belongs to no snapshot"))
-                        .toList());
-        assertTrue(cameTo < 1 || store.layers().names().size() == 1);
-        assertTrue(cameTo < 4 || store.snapshots().count() == 1);
-        assertTrue(cameTo < 6 || store.snapshots().get("c").kind() == Snapshot.Kind.COMMITTED);
-        assertTrue(cameTo < 8 || store.images().find("a", "linux/amd64").isPresent());
-        assertEquals(List.of(), DirectoryTree.entries(store.root().staging()));
-    }
 
     @Test
     void aDiskThatIsFullAtAnyPointLosesNothingAndTheStoreGoesOnWhenThereIsRoom() throws Exception {
@@ -120,13 +40,13 @@ class StoreFaultsTest {
                 Path small = Files.createDirectories(directory.resolve("disk" + kib));
                 mounts.mount("tmpfs", small, "tmpfs", 0, "size=" + kib + "k");
                 StoreRoot root = StoreRoot.in(small.resolve("store"));
-                done = -1;
+                StoreLife life = new StoreLife(_ -> {});
                 try (Store store = Store.openForDaemon(root)) {
                     try {
-                        life(store);
+                        life.live(store);
                         whole = true;
                     } catch (IOException full) {
-                        endedAt[done] = true;
+                        endedAt[life.done()] = true;
                         String said = String.valueOf(full.getMessage());
                         assertTrue(
                                 said.contains("No space left")
@@ -134,17 +54,17 @@ class StoreFaultsTest {
                                         || said.contains("SQLITE_IOERR"),
                                 said);
                     }
-                    check(store, done);
+                    StoreLife.check(store, life.done());
                 } catch (IOException notEvenOpen) {
-                    assertEquals(-1, done, notEvenOpen.toString());
+                    assertEquals(-1, life.done(), notEvenOpen.toString());
                 }
-                assertTrue(done >= before - 1, "more room, less done: " + done + " after " + before);
-                before = done;
+                assertTrue(life.done() >= before - 1, "more room, less done: " + life.done() + " after " + before);
+                before = life.done();
                 Mount.mount("tmpfs", "tmpfs", small.toString(), Mount.MS_REMOUNT, "size=16m");
                 try (Store store = Store.openForDaemon(root)) {
-                    check(store, done);
-                    if (done < 4) {
-                        life(store);
+                    StoreLife.check(store, life.done());
+                    if (life.done() < 4) {
+                        life.live(store);
                     }
                 }
             }
@@ -162,28 +82,29 @@ class StoreFaultsTest {
         Path image = directory.resolve("image");
         shell("truncate -s 64M " + image + " && mkfs.ext4 -q " + image);
         String loop = shell("losetup -f --show " + image).strip();
+        StoreLife life = new StoreLife(_ -> {});
         try {
             PrivateMounts.run(mounts -> {
                 Path disk = Files.createDirectories(directory.resolve("disk"));
                 mounts.mount(loop, disk, "ext4", 0, "errors=remount-ro");
                 StoreRoot root = StoreRoot.in(disk.resolve("store"));
                 try (Store store = Store.openForDaemon(root)) {
-                    life(store);
+                    life.live(store);
                     // As after an error of the disk: ext4 gives its journal up and writes nothing any more.
                     Path trigger = Path.of("/sys/fs/ext4/" + Path.of(loop).getFileName() + "/trigger_fs_error");
                     Files.writeString(trigger, "a test");
-                    IOException layer = assertThrows(IOException.class, () -> life(store));
+                    IOException layer = assertThrows(IOException.class, () -> life.live(store));
                     assertTrue(layer.getMessage().contains(disk.toString()), layer.toString());
                     assertThrows(IOException.class, () -> store.images().untag("a", "linux/amd64"));
-                    check(store, 10);
+                    StoreLife.check(store, 10);
                 } catch (IOException whileClosing) {
-                    assertEquals(0, done, whileClosing.toString());
+                    assertEquals(0, life.done(), whileClosing.toString());
                 }
                 Mount.unmount(disk.toString(), 0);
                 shell("e2fsck -fy " + loop + " > /dev/null; test $? -le 1");
                 Mount.mount("ext4", loop, disk.toString(), 0, "");
                 try (Store store = Store.openForDaemon(root)) {
-                    check(store, 10);
+                    StoreLife.check(store, 10);
                     assertTrue(store.images().untag("a", "linux/amd64"));
                 }
                 Mount.unmount(disk.toString(), 0);
@@ -203,8 +124,9 @@ class StoreFaultsTest {
 
     @Test
     void aClockThatGoesBackwardsTakesNothingAway() throws IOException {
+        StoreLife life = new StoreLife(_ -> {});
         try (Store store = Store.openForDaemon(StoreRoot.in(directory.resolve("store")))) {
-            life(store);
+            life.live(store);
             // Everything was used in what is the future now.
             FileTime future = FileTime.from(Instant.now().plus(Duration.ofDays(400)));
             for (Path entry : DirectoryTree.entries(store.root().blobs())) {
@@ -218,7 +140,7 @@ class StoreFaultsTest {
             assertFalse(store.leases().all().isEmpty());
             assertEquals(0, store.leases().endStale());
             store.leases().end(lease.id());
-            check(store, 10);
+            StoreLife.check(store, 10);
         }
     }
 }

@@ -233,7 +233,7 @@ public final class ContainerdBench {
         Vertx vertx = Vertx.vertx();
         try {
             SnapshotsGrpcClient client = client(vertx);
-            for (Info info : list(client).reversed()) {
+            for (Info info : list(vertx, client).reversed()) {
                 answer(client.remove(RemoveSnapshotRequest.newBuilder()
                         .setKey(info.getName())
                         .build()));
@@ -249,14 +249,18 @@ public final class ContainerdBench {
                 GrpcClient.client(vertx), SocketAddress.domainSocketAddress(socket().toString()));
     }
 
-    private static List<Info> list(SnapshotsGrpcClient client) throws IOException {
+    private static List<Info> list(Vertx vertx, SnapshotsGrpcClient client) throws IOException {
         List<Info> infos = new ArrayList<>();
-        answer(client.list(ListSnapshotsRequest.getDefaultInstance()).compose(stream -> {
-            Promise<Void> end = Promise.promise();
-            stream.handler(page -> infos.addAll(page.getInfoList()));
-            stream.endHandler(_ -> end.complete());
-            return end.future();
-        }));
+        Promise<Void> end = Promise.promise();
+        // On the event loop that brings the answer, or its end could have passed before anybody listens.
+        vertx.runOnContext(_ -> client.list(ListSnapshotsRequest.getDefaultInstance())
+                .onFailure(end::fail)
+                .onSuccess(stream -> {
+                    stream.handler(page -> infos.addAll(page.getInfoList()));
+                    stream.exceptionHandler(end::fail);
+                    stream.endHandler(_ -> end.complete());
+                }));
+        answer(end.future());
         return infos;
     }
 
@@ -280,7 +284,7 @@ public final class ContainerdBench {
             freshNamespace("lamina");
             mount("lamina", 0);
             SnapshotsGrpcClient client = client(vertx);
-            String top = top(client);
+            String top = top(vertx, client);
             List<Double> first = new ArrayList<>();
             for (int i = 0; i < rounds; i++) {
                 collect(); // nothing lies on the merged tree, so it goes; the layers stay
@@ -326,9 +330,9 @@ public final class ContainerdBench {
     }
 
     /** The uppermost layer; the view that unpacking has left goes, so that nothing lies on the merged tree. */
-    private static String top(SnapshotsGrpcClient client) throws IOException {
+    private static String top(Vertx vertx, SnapshotsGrpcClient client) throws IOException {
         String top = "";
-        for (Info info : list(client)) {
+        for (Info info : list(vertx, client)) {
             if (info.getKind() == Kind.COMMITTED) {
                 top = info.getName();
             } else {
