@@ -36,14 +36,23 @@ public final class LoopDevice implements AutoCloseable {
 
     /** Shows {@code file} as a block device; a tail short of a sector is not seen. */
     public static LoopDevice readOnly(Path file) throws SystemCallException {
+        return of(file, DeviceFile.O_RDONLY, LO_FLAGS_READ_ONLY);
+    }
+
+    /** As {@link #readOnly}, and what is written goes into the file. */
+    public static LoopDevice writable(Path file) throws SystemCallException {
+        return of(file, DeviceFile.O_RDWR, 0);
+    }
+
+    private static LoopDevice of(Path file, int access, int flags) throws SystemCallException {
         try (OwnedFd control = DeviceFile.open(CONTROL, DeviceFile.O_RDWR);
-                OwnedFd backing = DeviceFile.open(file.toString(), DeviceFile.O_RDONLY)) {
+                OwnedFd backing = DeviceFile.open(file.toString(), access)) {
             for (int tries = 1; ; tries++) {
                 long number = SystemCall.IOCTL.call("LOOP_CTL_GET_FREE", control.number(), LOOP_CTL_GET_FREE);
                 String path = "/dev/loop" + number;
-                OwnedFd device = DeviceFile.open(path, DeviceFile.O_RDONLY);
+                OwnedFd device = DeviceFile.open(path, access);
                 try {
-                    configure(path, device, backing);
+                    configure(path, device, backing, flags | LO_FLAGS_AUTOCLEAR);
                     return new LoopDevice(path, device);
                 } catch (SystemCallException failure) {
                     device.close();
@@ -55,11 +64,11 @@ public final class LoopDevice implements AutoCloseable {
         }
     }
 
-    private static void configure(String path, OwnedFd device, OwnedFd backing) throws SystemCallException {
+    private static void configure(String path, OwnedFd device, OwnedFd backing, int flags) throws SystemCallException {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment config = arena.allocate(CONFIG_BYTES, Long.BYTES);
             config.set(ValueLayout.JAVA_INT, CONFIG_FD, backing.number());
-            config.set(ValueLayout.JAVA_INT, CONFIG_FLAGS, LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR);
+            config.set(ValueLayout.JAVA_INT, CONFIG_FLAGS, flags);
             long _ = SystemCall.IOCTL.call("LOOP_CONFIGURE " + path, device.number(), LOOP_CONFIGURE, config.address());
         }
     }

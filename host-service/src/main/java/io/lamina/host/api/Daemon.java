@@ -37,6 +37,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -92,6 +93,8 @@ public final class Daemon implements AutoCloseable {
     private void open(Configuration configuration, String version) throws IOException {
         Snapshot.Way way =
                 Snapshot.Way.valueOf(configuration.oneOf("way", "host", "vm").toUpperCase(Locale.ROOT));
+        Optional<String> runtime = Optional.of(configuration.oneOf("runtime", Snapshotter.runtimes()))
+                .filter(name -> !name.equals(Snapshotter.NO_RUNTIME));
         boolean anyDiffer = configuration.oneOf("unpack", "lamina", "any").equals("any");
         Files.createDirectories(paths.socket.toAbsolutePath().getParent());
         // Binding takes a socket away from whoever has it, so that is settled before.
@@ -125,8 +128,8 @@ public final class Daemon implements AutoCloseable {
                         configuration.number("refuse_below_percent", 0, 99)));
         Duration unusedFor = Duration.ofHours(configuration.number("gc_unused_hours", 1, 1_000_000));
         open.push(Housekeeping.start(store, space, unusedFor));
-        Snapshotter snapshotter =
-                new Snapshotter(store, devices, mounts, owners, new Snapshotter.Options(way, anyDiffer, space));
+        Snapshotter snapshotter = new Snapshotter(
+                store, devices, mounts, owners, new Snapshotter.Options(way, runtime, anyDiffer, space));
         Containerd containerd = new Containerd(
                 vertx,
                 new Containerd.Address(

@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.stream.Stream;
 
 /**
  * What containerd's snapshotter interface means on Lamina's store (containerd v2.1, core/snapshots/snapshotter.go). Any
@@ -32,6 +33,9 @@ import java.util.OptionalLong;
 public final class Snapshotter {
     /** Chooses how a snapshot leaves: {@code host} or {@code vm}. */
     public static final String WAY_LABEL = "containerd.io/snapshot/lamina.way";
+
+    /** The setting {@code runtime}'s word for a device in nobody's words. */
+    public static final String NO_RUNTIME = "none";
 
     private final Store store;
     private final StoredDevices devices;
@@ -45,10 +49,11 @@ public final class Snapshotter {
      * How it behaves.
      *
      * @param way how snapshots leave that no label speaks of
+     * @param runtime in whose words those leave that go to machines, where no label says; empty: the device's own
      * @param anyDiffer whether layers are unpacked by others than our differ; then each layer's parents are merged for it
      * @param space refuses what there is no room for
      */
-    public record Options(Way way, boolean anyDiffer, DiskSpace space) {}
+    public record Options(Way way, Optional<String> runtime, boolean anyDiffer, DiskSpace space) {}
 
     public Snapshotter(Store store, StoredDevices devices, HostMounts mounts, Owners owners, Options options) {
         this.store = store;
@@ -57,7 +62,13 @@ public final class Snapshotter {
         this.owners = owners;
         this.options = options;
         this.uppers = new UpperLayers(store);
-        this.runtimes = new RuntimeMounts(devices);
+        this.runtimes = new RuntimeMounts(devices, store.snapshots().directories(), mounts.method());
+    }
+
+    /** What the setting {@code runtime} can be. */
+    public static String[] runtimes() {
+        return Stream.concat(Stream.of(NO_RUNTIME), RuntimeMounts.NAMES.stream())
+                .toArray(String[]::new);
     }
 
     /** Makes an active snapshot or a view. */
@@ -144,10 +155,10 @@ public final class Snapshotter {
             return List.of(SnapshotMount.bind(directories().upper(id), view));
         }
         if (snapshot.content().way() == Way.VM) {
-            String runtime = snapshot.labels().get(RuntimeMounts.LABEL);
-            return runtime == null
+            String runtime = snapshot.labels().getOrDefault(RuntimeMounts.LABEL, options.runtime.orElse(""));
+            return runtime.isEmpty()
                     ? List.of(device(fsmeta.getAsLong()))
-                    : runtimes.of(runtime, store.fsmetas().get(fsmeta.getAsLong()), snapshot.labels());
+                    : runtimes.of(runtime, snapshot, store.fsmetas().get(fsmeta.getAsLong()));
         }
         Path merged = mounts.ensure(fsmeta.getAsLong());
         return List.of(
@@ -171,7 +182,7 @@ public final class Snapshotter {
     void commit(String key, String name, Optional<String> parent, Map<String, String> labels) throws IOException {
         Snapshot active = store.snapshots().checkCommit(key, name, parent);
         BlobName blob = layer(active, parent);
-        releaseLower(active.id());
+        runtimes.release(active.id());
         store.snapshots()
                 .commit(new SnapshotStore.Commit(
                         key, name, parent, labels, blob, store.layers().usage(blob)));
@@ -189,7 +200,7 @@ public final class Snapshotter {
             }
             return applied.get();
         }
-        if (Files.exists(directories().scratch(active.id()))) {
+        if (Files.exists(directories().scratch(active.id())) || runtimes.hasDisk(active.id())) {
             throw new RefusedException(
                     Reason.FAILED_PRECONDITION,
                     "snapshot " + active.key()
@@ -211,7 +222,7 @@ public final class Snapshotter {
     /** Removes a snapshot that nothing uses. */
     void remove(String key) throws IOException {
         owners.endDead();
-        Optional<Snapshot> removed = store.snapshots().remove(key, this::releaseLower);
+        Optional<Snapshot> removed = store.snapshots().remove(key, runtimes::release);
         if (removed.isPresent()) {
             release(removed.get());
         }
@@ -234,18 +245,6 @@ public final class Snapshotter {
         store.snapshots().liesOn(unpack.id(), fsmeta);
         Path merged = mounts.ensure(fsmeta);
         Mount.bind(merged.toString(), directories().lower(unpack.id()).toString());
-    }
-
-    private void releaseLower(long id) throws IOException {
-        Path lower = directories().lower(id);
-        if (Files.exists(lower) && device(lower) != device(directories().upper(id))) {
-            Mount.unmount(lower.toString(), Mount.MNT_DETACH);
-        }
-    }
-
-    /** Tells file systems apart without reading the table of mounts, which containers make long. */
-    private static long device(Path path) throws IOException {
-        return (long) Files.getAttribute(path, "unix:dev");
     }
 
     /** What a snapshot takes of the disk by itself. */

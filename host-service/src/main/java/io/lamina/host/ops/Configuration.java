@@ -30,6 +30,7 @@ public final class Configuration {
             Map.entry("log", "text"),
             Map.entry("socket", ""),
             Map.entry("way", "host"),
+            Map.entry("runtime", "none"),
             Map.entry("unpack", "lamina"),
             Map.entry("containerd.socket", "/run/containerd/containerd.sock"),
             Map.entry("containerd.root", "/var/lib/containerd"),

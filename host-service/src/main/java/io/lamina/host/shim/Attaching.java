@@ -22,14 +22,9 @@ import io.lamina.shim.attachment.Attachment.Owner;
 import io.lamina.shim.attachment.Attachment.Scratch;
 import io.lamina.shim.hcs.LcowImage;
 import io.lamina.shim.kata.KataGoMounts;
-import io.lamina.shim.vhdx.Vhdx;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -143,11 +138,7 @@ public final class Attaching {
             case KATA_GO -> forms.raw();
             case HCS_LCOW -> {
                 Path disk = lease.resolve(LcowImage.SCRATCH_NAME);
-                try (FileChannel target = FileChannel.open(
-                        disk, StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
-                    Vhdx.writeBlank(request.extras.scratchBytes, lease.toString(), target);
-                    target.force(true);
-                }
+                ScratchDisk.vhdx(disk, request.extras.scratchBytes);
                 more.put(Form.SCRATCH_VHDX, disk);
                 return Optional.of(forms.hyperV());
             }
@@ -167,23 +158,12 @@ public final class Attaching {
         };
     }
 
-    /** A raw disk with ext4, made by the program that everybody makes them with. */
-    private static Optional<Scratch> scratch(Request request, Path lease) throws IOException, InterruptedException {
+    private static Optional<Scratch> scratch(Request request, Path lease) throws IOException {
         if (request.extras.scratchBytes == 0 || request.consumer == Consumer.HCS_LCOW) {
             return Optional.empty();
         }
         Path disk = lease.resolve(KataGoMounts.SCRATCH_NAME);
-        try (FileChannel target = FileChannel.open(disk, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-            target.write(ByteBuffer.allocate(1), request.extras.scratchBytes - 1);
-        }
-        Process mkfs = new ProcessBuilder("/sbin/mkfs.ext4", "-q", "-F", disk.toString())
-                .redirectErrorStream(true)
-                .start();
-        mkfs.getOutputStream().close();
-        String output = new String(mkfs.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        if (mkfs.waitFor() != 0) {
-            throw new IOException("mkfs.ext4 of " + disk + ": " + output.strip());
-        }
+        ScratchDisk.ext4(disk, request.extras.scratchBytes);
         return Optional.of(new Scratch(disk, request.extras.scratchBytes));
     }
 

@@ -123,11 +123,20 @@ public final class ImageForms {
 
     /** The forms that Hyper-V takes: ext4 for today's guests, EROFS for those that know it. Answers ext4's root hash. */
     Digest hyperV() throws IOException {
+        erofsDisks();
+        return lcow();
+    }
+
+    private void erofsDisks() throws IOException {
         make(Form.EROFS_VHD, "erofs.vhd", (_, target) -> {
             device.writeRaw(target);
             RawWriter.writeFully(target, VhdFooter.of(device), device.sizeBytes());
         });
         make(Form.EROFS_VHDX, "erofs.vhdx", (_, target) -> Vhdx.write(device, target));
+    }
+
+    /** The form that hcsshim's guests take today, in a directory of its own. Answers ext4's root hash. */
+    public Digest lcow() throws IOException {
         Digest[] root = new Digest[1];
         Path layer = Files.createDirectories(directory.resolve("lcow"));
         String name = layer.getFileName() + "/" + LcowImage.LAYER_NAME;

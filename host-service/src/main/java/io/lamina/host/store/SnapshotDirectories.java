@@ -50,7 +50,8 @@ public final class SnapshotDirectories {
         return directory(id).resolve("scratch");
     }
 
-    private Path directory(long id) {
+    /** What is a snapshot's own; a machine's disks in a runtime's own form lie here, too. */
+    public Path directory(long id) {
         return root.resolve(Long.toString(id));
     }
 

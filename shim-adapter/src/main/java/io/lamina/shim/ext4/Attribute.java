@@ -20,6 +20,7 @@ final class Attribute implements Comparable<Attribute> {
     private final int index;
     private final byte[] name;
     private final byte[] value;
+    private final @Nullable ValueInode inode;
 
     private enum Namespace {
         ACL_ACCESS(2, "system.posix_acl_access", true),
@@ -39,10 +40,11 @@ final class Attribute implements Comparable<Attribute> {
         }
     }
 
-    private Attribute(int index, byte[] name, byte[] value) {
+    private Attribute(int index, byte[] name, byte[] value, @Nullable ValueInode inode) {
         this.index = index;
         this.name = name;
         this.value = value;
+        this.inode = inode;
     }
 
     /** ext4's form of {@code xattr}. */
@@ -53,10 +55,21 @@ final class Attribute implements Comparable<Attribute> {
             if (fits) {
                 byte[] name = fullName.substring(namespace.prefix.length()).getBytes(StandardCharsets.ISO_8859_1);
                 byte[] value = namespace.acl ? PosixAcl.ext4Form(where, xattr.value()) : xattr.value();
-                return new Attribute(namespace.index, name, value);
+                return new Attribute(namespace.index, name, value, null);
             }
         }
         throw new UnsupportedImageException(where, "ext4 has no place for the attribute " + fullName);
+    }
+
+    /** The same attribute with its value in {@code inode}. */
+    Attribute withValueIn(ValueInode valueInode) {
+        return new Attribute(index, name, value, valueInode);
+    }
+
+    /** The inode that has the value, if it does not lie beside the entry. */
+    @Nullable
+    ValueInode inode() {
+        return inode;
     }
 
     /** The namespace's number. */
@@ -79,20 +92,23 @@ final class Attribute implements Comparable<Attribute> {
         return padded(ENTRY_HEADER_BYTES + name.length);
     }
 
-    /** Bytes of the value with what fills it up. */
+    /** Bytes of the value beside its entry, with what fills it up. */
     int valueBytes() {
-        return padded(value.length);
+        return inode == null ? padded(value.length) : 0;
     }
 
     static int padded(int bytes) {
         return Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
     }
 
-    /** The kernel's hash of name and value, by which it finds equal blocks. */
+    /** The kernel's hash of name and value, by which it finds equal blocks; of a value elsewhere, its hash counts. */
     int hash() {
         int hash = 0;
         for (byte b : name) {
             hash = Integer.rotateLeft(hash, 5) ^ (b & 0xff);
+        }
+        if (inode != null) {
+            return Integer.rotateLeft(hash, 16) ^ inode.hash();
         }
         ByteBuffer words = ByteBuffer.wrap(Arrays.copyOf(value, valueBytes())).order(ByteOrder.LITTLE_ENDIAN);
         while (words.hasRemaining()) {

@@ -66,11 +66,16 @@ final class AttributeArea {
             value -= attribute.valueBytes();
             area.put(at, (byte) attribute.name().length);
             area.put(at + 1, (byte) attribute.index());
-            area.putShort(at + 2, (short) (attribute.value().length == 0 ? 0 : value));
+            ValueInode inode = attribute.inode();
+            if (inode == null) {
+                area.putShort(at + 2, (short) (attribute.value().length == 0 ? 0 : value));
+                area.put(value, attribute.value());
+            } else {
+                area.putInt(at + 4, inode.number());
+            }
             area.putInt(at + 8, attribute.value().length);
             area.putInt(at + 12, attribute.hash());
             area.put(at + Attribute.ENTRY_HEADER_BYTES, attribute.name());
-            area.put(value, attribute.value());
             at += attribute.entryBytes();
         }
     }

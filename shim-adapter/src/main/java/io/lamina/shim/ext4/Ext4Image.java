@@ -10,11 +10,9 @@ import io.lamina.images.oci.Digest;
 import io.lamina.shim.ext4.ExtentTree.Mapping;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
@@ -27,11 +25,9 @@ import java.util.Objects;
  * ends; attributes that only steer the stacking of layers are left out.
  */
 public final class Ext4Image {
-    private static final int CHUNK_BLOCKS = 256;
-
-    private final FlattenedDevice device;
     private final ErofsImage image;
     private final FileBlocks files;
+    private final Digest identity;
     private final TreeScan.Tree tree;
     /** The newest block of equal attributes; an older one has all the inodes that it may have. */
     private final Map<List<Attribute>, Node.SharedBlock> sharedBlocks = new HashMap<>();
@@ -41,10 +37,10 @@ public final class Ext4Image {
     private long nextBlock;
 
     private Ext4Image(FlattenedDevice device, DeviceReader reader, String name) throws IOException {
-        this.device = device;
         this.image = ErofsImage.open(name, reader.bytes());
         this.files = new FileBlocks(device, reader, image);
-        this.tree = TreeScan.of(image);
+        this.identity = Digest.ofContent(("ext4 of " + device.rootHash().hex()).getBytes(StandardCharsets.US_ASCII));
+        this.tree = TreeScan.of(image, SuperblockWriter.uuid(identity));
         this.layout = Ext4Layout.of(name, tree.usedInodes(), place());
         // Where everything comes to lie is known now that its amount is.
         nextBlock = layout.content();
@@ -59,8 +55,8 @@ public final class Ext4Image {
      * @param device whose merged tree is written
      * @param target an empty file
      * @return the image's size in bytes, a multiple of 512 KiB
-     * @throws UnsupportedImageException if the tree holds what ext4 cannot: attributes of more than a block, more than
-     *     65,000 names of a file, 16 TiB
+     * @throws UnsupportedImageException if the tree holds what ext4 cannot: names of attributes that do not
+     *     fit a block, more than 65,000 names of a file, 16 TiB
      */
     public static long write(FlattenedDevice device, FileChannel target) throws IOException {
         try (DeviceReader reader = DeviceReader.open(device)) {
@@ -80,6 +76,10 @@ public final class Ext4Image {
             } else if (node.type() == FileType.SYMLINK && node.target().length > InodeWriter.MAX_INLINE_TARGET_BYTES) {
                 placeBlocks(node, 1);
             }
+        }
+        for (ValueInode value : tree.values()) {
+            value.placed(nextBlock);
+            nextBlock += value.blocks();
         }
         for (Node node : tree.nodes()) {
             if (node.type() == FileType.REGULAR) {
@@ -124,9 +124,8 @@ public final class Ext4Image {
         tree.nodes().stream()
                 .filter(node -> node.type() == FileType.DIRECTORY)
                 .forEach(node -> directories.set(node.number()));
-        Digest identity = Digest.ofContent(("ext4 of " + device.rootHash().hex()).getBytes(StandardCharsets.US_ASCII));
         int used = tree.usedInodes();
-        put(target, SuperblockWriter.START_BYTE, SuperblockWriter.of(layout, used, identity));
+        put(target, SuperblockWriter.START_BYTE, SuperblockWriter.of(layout, tree, identity));
         put(target, Ext4Layout.BLOCK_BYTES, GroupTable.descriptors(layout, used, directories));
         put(target, blockByte(layout.blockBitmaps()), GroupTable.blockBitmaps(layout));
         put(target, blockByte(layout.inodeBitmaps()), GroupTable.inodeBitmaps(layout, used));
@@ -138,27 +137,14 @@ public final class Ext4Image {
     }
 
     private void writeInodes(FileChannel target, MetadataBlocks blocks) throws IOException {
-        byte[] table = new byte[CHUNK_BLOCKS * Ext4Layout.BLOCK_BYTES];
-        long firstNumber = 1;
-        int room = CHUNK_BLOCKS * Ext4Layout.INODES_PER_BLOCK;
-        for (Node node : tree.nodes()) {
-            if (node.number() >= firstNumber + room) {
-                flush(target, table, firstNumber);
-                firstNumber += Math.floorDiv(node.number() - firstNumber, (long) room) * room;
+        try (InodeTable table = new InodeTable(layout, target)) {
+            for (Node node : tree.nodes()) {
+                InodeWriter.write(node, table.inode(node.number()), sizeBytes(node), blocks);
             }
-            int at = (int) (node.number() - firstNumber) * Ext4Layout.INODE_BYTES;
-            ByteBuffer inode =
-                    ByteBuffer.wrap(table, at, Ext4Layout.INODE_BYTES).slice().order(ByteOrder.LITTLE_ENDIAN);
-            InodeWriter.write(node, inode, sizeBytes(node), blocks);
+            for (ValueInode value : tree.values()) {
+                InodeWriter.write(value, table.inode(value.number()), blocks);
+            }
         }
-        flush(target, table, firstNumber);
-    }
-
-    private void flush(FileChannel target, byte[] table, long firstNumber) throws IOException {
-        long room = (layout.inodes() - firstNumber + 1) * Ext4Layout.INODE_BYTES;
-        ByteBuffer used = ByteBuffer.wrap(table, 0, (int) Math.min(table.length, room));
-        put(target, blockByte(layout.inodeTable()) + (firstNumber - 1) * Ext4Layout.INODE_BYTES, used);
-        Arrays.fill(table, (byte) 0);
     }
 
     private static long sizeBytes(Node node) {
@@ -173,6 +159,9 @@ public final class Ext4Image {
     private void writeContents(FileChannel target, MetadataBlocks blocks) throws IOException {
         for (Node.SharedBlock shared : attributeBlocks) {
             blocks.put(shared.block(), AttributeArea.block(shared.attributes(), shared.references()));
+        }
+        for (ValueInode value : tree.values()) {
+            blocks.put(value.startBlock(), value.content());
         }
         for (Node node : tree.nodes()) {
             if (node.mappings().isEmpty()) {

@@ -2,9 +2,11 @@ package io.lamina.shim.ext4;
 
 import io.lamina.images.erofs.FileType;
 import io.lamina.images.erofs.Timestamp;
+import io.lamina.shim.ext4.ExtentTree.Mapping;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.List;
 
 /**
  * An inode of 256 bytes
@@ -33,6 +35,7 @@ final class InodeWriter {
     private static final int LINKS = 26;
     private static final int SECTORS = 28;
     private static final int FLAGS = 32;
+    private static final int VERSION = 36;
     private static final int BLOCK = 40;
     private static final int FILE_ACL = 104;
     private static final int SIZE_HIGH = 108;
@@ -49,6 +52,8 @@ final class InodeWriter {
     private static final int ATTRIBUTES = 128 + EXTRA_BYTES;
 
     private static final int FLAG_EXTENTS = 0x8_0000;
+    private static final int FLAG_VALUE = 0x20_0000;
+    private static final int VALUE_MODE = 0100600;
     private static final int SECTORS_PER_BLOCK = Ext4Layout.BLOCK_BYTES / 512;
 
     /** Seconds are 32 signed bits and two more: 1901-12-13 to 2446-05-10. */
@@ -83,6 +88,24 @@ final class InodeWriter {
         times(inode, node.inode().mtime());
         attributes(node, inode);
         contents(node, inode, out);
+    }
+
+    /**
+     * Writes the inode of an attribute's value, whose references stand where other inodes have their version.
+     *
+     * @param inode 256 zero bytes, little-endian
+     */
+    static void write(ValueInode value, ByteBuffer inode, BlockOutput out) throws IOException {
+        inode.putShort(MODE, (short) VALUE_MODE);
+        inode.putInt(SIZE, value.value().length);
+        inode.putInt(ATIME, value.hash());
+        inode.putShort(LINKS, (short) 1);
+        inode.putInt(SECTORS, value.blocks() * SECTORS_PER_BLOCK);
+        inode.putInt(FLAGS, FLAG_EXTENTS | FLAG_VALUE);
+        inode.putInt(VERSION, value.references());
+        inode.putShort(EXTRA_SIZE, (short) EXTRA_BYTES);
+        ByteBuffer root = inode.slice(BLOCK, ExtentTree.ROOT_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        ExtentTree.write(List.of(new Mapping(0, value.blocks(), value.startBlock())), root, 0, out);
     }
 
     private static void times(ByteBuffer inode, Timestamp mtime) {

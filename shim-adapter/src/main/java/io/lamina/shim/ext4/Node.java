@@ -130,6 +130,10 @@ final class Node {
     /** Blocks that the inode has to itself or shares, which {@code i_blocks} counts. */
     long blocks() {
         long sum = ExtentTree.treeBlocks(mappings) + (attributeBlock == null ? 0 : 1);
+        for (Attribute attribute : attributes) {
+            ValueInode value = attribute.inode();
+            sum += value == null ? 0 : value.blocks();
+        }
         for (Mapping mapping : mappings) {
             sum += mapping.blocks();
         }

@@ -54,6 +54,7 @@ final class SuperblockWriter {
     private static final int INCOMPAT_FILETYPE = 0x2;
     private static final int INCOMPAT_EXTENTS = 0x40;
     private static final int INCOMPAT_FLEX_BG = 0x200;
+    private static final int INCOMPAT_EA_INODE = 0x400;
     private static final int RO_LARGE_FILE = 0x2;
     private static final int RO_HUGE_FILE = 0x8;
     private static final int RO_DIR_NLINK = 0x20;
@@ -68,15 +69,15 @@ final class SuperblockWriter {
     /**
      * The superblock's bytes.
      *
-     * @param usedInodes the file system's own among them
+     * @param tree what the file system holds
      * @param identity what UUID and hash seed, which other programs draw by chance, are made of
      */
-    static ByteBuffer of(Ext4Layout layout, int usedInodes, Digest identity) {
+    static ByteBuffer of(Ext4Layout layout, TreeScan.Tree tree, Digest identity) {
         ByteBuffer block = ByteBuffer.allocate(BYTES).order(ByteOrder.LITTLE_ENDIAN);
         block.putInt(INODES_COUNT, layout.inodes());
         block.putInt(BLOCKS_COUNT, (int) layout.blocks());
         block.putInt(FREE_BLOCKS_COUNT, (int) (layout.blocks() - layout.usedBlocks()));
-        block.putInt(FREE_INODES_COUNT, layout.inodes() - usedInodes);
+        block.putInt(FREE_INODES_COUNT, layout.inodes() - tree.usedInodes());
         block.putInt(LOG_BLOCK_SIZE, 2);
         block.putInt(LOG_CLUSTER_SIZE, 2);
         block.putInt(BLOCKS_PER_GROUP, Ext4Layout.BLOCKS_PER_GROUP);
@@ -90,14 +91,14 @@ final class SuperblockWriter {
         block.putInt(FIRST_INODE, Ext4Layout.FIRST_INODE);
         block.putShort(INODE_SIZE, (short) Ext4Layout.INODE_BYTES);
         block.putInt(COMPATIBLE, COMPAT_EXT_ATTR | COMPAT_SPARSE_SUPER2);
-        block.putInt(INCOMPATIBLE, INCOMPAT_FILETYPE | INCOMPAT_EXTENTS | INCOMPAT_FLEX_BG);
+        block.putInt(
+                INCOMPATIBLE,
+                INCOMPAT_FILETYPE
+                        | INCOMPAT_EXTENTS
+                        | INCOMPAT_FLEX_BG
+                        | (tree.values().isEmpty() ? 0 : INCOMPAT_EA_INODE));
         block.putInt(READ_ONLY_COMPATIBLE, RO_LARGE_FILE | RO_HUGE_FILE | RO_DIR_NLINK | RO_EXTRA_ISIZE | RO_READONLY);
-        block.put(
-                UUID,
-                ByteBuffer.allocate(UUID_BYTES)
-                        .putLong(identity.uuid().getMostSignificantBits())
-                        .putLong(identity.uuid().getLeastSignificantBits())
-                        .array());
+        block.put(UUID, uuid(identity));
         block.put(HASH_SEED, identity.bytes(), UUID_BYTES, UUID_BYTES);
         block.put(HASH_VERSION, (byte) HASH_HALF_MD4);
         block.putInt(DEFAULT_MOUNT_OPTIONS, MOUNT_XATTR_AND_ACL);
@@ -106,5 +107,13 @@ final class SuperblockWriter {
         block.putInt(FLAGS, FLAG_UNSIGNED_HASH);
         block.put(LOG_GROUPS_PER_FLEX, (byte) ALL_GROUPS);
         return block;
+    }
+
+    /** The file system's UUID. */
+    static byte[] uuid(Digest identity) {
+        return ByteBuffer.allocate(UUID_BYTES)
+                .putLong(identity.uuid().getMostSignificantBits())
+                .putLong(identity.uuid().getLeastSignificantBits())
+                .array();
     }
 }

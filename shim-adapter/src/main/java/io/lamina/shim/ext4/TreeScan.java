@@ -10,10 +10,13 @@ import io.lamina.images.erofs.WalkBudget;
 import io.lamina.images.erofs.Xattr;
 import io.lamina.images.layer.LayerXattrs;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -27,9 +30,12 @@ final class TreeScan {
     private final List<Node> nodes = new ArrayList<>();
     private final Map<Node, Node> parents = new HashMap<>();
     private final Map<Long, Node> linked = new HashMap<>();
+    private final Map<ByteBuffer, ValueInode> values = new LinkedHashMap<>();
+    private final byte[] uuid;
 
-    private TreeScan(ErofsImage image) {
+    private TreeScan(ErofsImage image, byte[] uuid) {
         this.image = image;
+        this.uuid = uuid;
         this.walk = new WalkBudget(image);
     }
 
@@ -38,26 +44,28 @@ final class TreeScan {
      *
      * @param nodes the root first; then by number, from {@link Ext4Layout#FIRST_INODE} on
      * @param parents the parent of each directory, the root's being itself
+     * @param values of attributes that have an inode of their own; their numbers follow
      */
-    record Tree(List<Node> nodes, Map<Node, Node> parents) {
+    record Tree(List<Node> nodes, Map<Node, Node> parents, List<ValueInode> values) {
         Node root() {
             return nodes.getFirst();
         }
 
         /** The largest number in use. */
         int usedInodes() {
-            return Math.max(nodes.getLast().number(), Ext4Layout.FIRST_INODE - 1);
+            return Math.max(nodes.getLast().number(), Ext4Layout.FIRST_INODE - 1) + values.size();
         }
     }
 
     /**
      * Reads the tree of {@code image}.
      *
+     * @param uuid the new file system's
      * @throws CorruptImageException if the image contradicts itself
      * @throws UnsupportedImageException if it holds what ext4 cannot
      */
-    static Tree of(ErofsImage image) throws IOException {
-        TreeScan scan = new TreeScan(image);
+    static Tree of(ErofsImage image, byte[] uuid) throws IOException {
+        TreeScan scan = new TreeScan(image, uuid);
         Inode rootInode = image.root();
         scan.walk.spend(rootInode);
         Node root = scan.node(rootInode, Ext4Layout.ROOT_INODE);
@@ -67,7 +75,12 @@ final class TreeScan {
         while ((directory = directories.poll()) != null) {
             scan.directory(directory, directories);
         }
-        return new Tree(List.copyOf(scan.nodes), scan.parents);
+        Tree tree = new Tree(List.copyOf(scan.nodes), scan.parents, List.copyOf(scan.values.values()));
+        int number = tree.usedInodes() - tree.values.size();
+        for (ValueInode value : tree.values) {
+            value.numbered(++number);
+        }
+        return tree;
     }
 
     private void directory(Node directory, ArrayDeque<Node> directories) throws IOException {
@@ -109,12 +122,24 @@ final class TreeScan {
             }
         }
         Collections.sort(attributes);
-        if (!AttributeArea.fitsInode(attributes) && !AttributeArea.fitsBlock(attributes)) {
-            throw new UnsupportedImageException(where, "its attributes do not fit one block of ext4");
-        }
+        moveLongValues(where, attributes);
         byte[] target = inode.type() == FileType.SYMLINK ? image.symlinkTarget(inode) : new byte[0];
         Node node = new Node(inode, number, attributes, target);
         nodes.add(node);
         return node;
+    }
+
+    /** Gives the longest values inodes of their own, until the rest fits. */
+    private void moveLongValues(String where, List<Attribute> attributes) throws UnsupportedImageException {
+        while (!AttributeArea.fitsInode(attributes) && !AttributeArea.fitsBlock(attributes)) {
+            Attribute longest = Collections.max(attributes, Comparator.comparingInt(Attribute::valueBytes));
+            if (longest.valueBytes() == 0) {
+                throw new UnsupportedImageException(where, "the names of its attributes do not fit one block of ext4");
+            }
+            ValueInode inode = values.computeIfAbsent(
+                    ByteBuffer.wrap(longest.value()), _ -> new ValueInode(longest.value(), uuid));
+            inode.share();
+            attributes.set(attributes.indexOf(longest), longest.withValueIn(inode));
+        }
     }
 }
