@@ -47,6 +47,7 @@ final class RuntimeMounts {
 
     /** CRI's label of the image that a snapshot is of. */
     private static final String DEVICE = "unix:dev";
+
     private static final String IMAGE_LABEL = "containerd.io/snapshot/cri.image-ref";
 
     /** What hcsshim's scratch has where no label says how much; the file is sparse. */
@@ -181,7 +182,8 @@ final class RuntimeMounts {
     private static boolean isMounted(Path place) throws IOException {
         return Files.exists(place)
                 && !Files.getAttribute(place, DEVICE)
-                        .equals(Files.getAttribute(Objects.requireNonNull(place.getParent(), "a place of ours"), DEVICE));
+                        .equals(Files.getAttribute(
+                                Objects.requireNonNull(place.getParent(), "a place of ours"), DEVICE));
     }
 
     private static List<SnapshotMount> guestPull(Map<String, String> labels) throws IOException {
