@@ -31,8 +31,8 @@ class HarnessDocumentTest {
     @Test
     void theCommandsDoWhatTheDocumentSays() throws Exception {
         Files.createSymbolicLink(directory.resolve("image"), DemoImage.in(LAMINA));
-        List<String> script = new ArrayList<>(
-                List.of("set -ex -o pipefail", "lamina() { '" + LAMINA.script() + "' \"$@\"; }"));
+        List<String> script =
+                new ArrayList<>(List.of("set -ex -o pipefail", "lamina() { '" + LAMINA.script() + "' \"$@\"; }"));
         Files.readAllLines(LaminaCommand.root().resolve("docs/ci-harness.md")).stream()
                 .filter(line -> line.startsWith("$ "))
                 .forEach(line -> script.add(line.substring(2)));
@@ -43,12 +43,19 @@ class HarnessDocumentTest {
     @Test
     void theExampleProjectUsesThePublishedArtifactsAlone() throws Exception {
         Path project = directory.resolve("project");
-        LaminaCommand.tool("cp", "-a", LaminaCommand.root().resolve("examples/junit").toString(), project.toString());
-        LaminaCommand.tool("cp", "-a", DemoImage.in(LAMINA).toString(), project.resolve("image").toString());
+        LaminaCommand.tool(
+                "cp", "-a", LaminaCommand.root().resolve("examples/junit").toString(), project.toString());
+        LaminaCommand.tool(
+                "cp",
+                "-a",
+                DemoImage.in(LAMINA).toString(),
+                project.resolve("image").toString());
         Path repository = directory.resolve("repository");
-        // What Maven itself needs comes from the user's repository, by links where they can be; what it adds stays here.
+        // What Maven itself needs comes from the user's repository, by links where they can be; what it adds stays
+        // here.
         String user = Path.of(System.getProperty("user.home"), ".m2", "repository") + "/.";
-        String copy = "cp -al '" + user + "' '" + repository + "' 2>/dev/null || cp -a '" + user + "' '" + repository + "'";
+        String copy =
+                "cp -al '" + user + "' '" + repository + "' 2>/dev/null || cp -a '" + user + "' '" + repository + "'";
         Files.createDirectories(repository);
         LaminaCommand.tool("sh", "-c", copy);
         publish(repository, "lamina", LaminaCommand.root());

@@ -45,7 +45,8 @@ class HarnessFailureTest {
     static final class Failing {
         @Test
         void aFirst(VirtualMachine machine) {
-            machine.shell("echo 8 >/proc/sysrq-trigger; echo h >/proc/sysrq-trigger; echo left >/etc/left").orFail();
+            machine.shell("echo 8 >/proc/sysrq-trigger; echo h >/proc/sysrq-trigger; echo left >/etc/left")
+                    .orFail();
         }
 
         @Test
@@ -93,7 +94,9 @@ class HarnessFailureTest {
                         "sleep 1000 | '" + LAMINA.script() + "' vm serve " + HarnessTest.IMAGE + " >'"
                                 + directory.resolve("events") + "' & wait")
                 .start();
-        for (int i = 0; i < 1200 && !Files.readString(directory.resolve("events")).contains("ready"); i++) {
+        for (int i = 0;
+                i < 1200 && !Files.readString(directory.resolve("events")).contains("ready");
+                i++) {
             Thread.sleep(100);
         }
         List<ProcessHandle> started = suite.descendants().toList();

@@ -109,7 +109,8 @@ public final class LaminaCommand {
                 .findFirst()
                 .orElseThrow();
         for (Path each : List.of(process, Path.of("/proc", parent))) {
-            if (Files.readString(each.resolve("environ"), StandardCharsets.ISO_8859_1).contains(OF_HARNESS)) {
+            if (Files.readString(each.resolve("environ"), StandardCharsets.ISO_8859_1)
+                    .contains(OF_HARNESS)) {
                 return true;
             }
         }

@@ -246,8 +246,7 @@ final class MessageAttacks {
         HostMessage changed = honest.toBuilder()
                 .setStart(change.apply(honest.getStart().toBuilder()))
                 .build();
-        add(name, "refused " + check + ": ", good(), confidential())
-                .host(Scenario.talk(Scenario.hello(1), changed));
+        add(name, "refused " + check + ": ", good(), confidential()).host(Scenario.talk(Scenario.hello(1), changed));
     }
 
     private void configuration(String name, String config) {
