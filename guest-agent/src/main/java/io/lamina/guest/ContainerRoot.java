@@ -114,23 +114,27 @@ final class ContainerRoot {
         fill(path());
     }
 
-    /** Processes whose root this is. */
-    List<Integer> processes() throws IOException {
-        Object root = Files.getAttribute(path(), "unix:dev");
+    /** Processes of the container: those that have mounts of their own, as {@link Command#in} gives them. */
+    static List<Integer> processes() throws IOException {
+        Path proc = Path.of("/proc");
+        Optional<Path> own = mounts(proc.resolve("self"));
         List<Integer> found = new ArrayList<>();
-        for (Path process : DirectoryTree.entries(Path.of("/proc"))) {
+        for (Path process : DirectoryTree.entries(proc)) {
             String name = process.getFileName().toString();
-            if (name.chars().allMatch(c -> c >= '0' && c <= '9')
-                    && rootDevice(process).equals(Optional.of(root))) {
-                found.add(Integer.parseInt(name));
+            if (name.chars().allMatch(c -> c >= '0' && c <= '9')) {
+                Optional<Path> mounts = mounts(process);
+                if (mounts.isPresent() && !mounts.equals(own)) {
+                    found.add(Integer.parseInt(name));
+                }
             }
         }
         return found;
     }
 
-    private static Optional<Object> rootDevice(Path process) {
+    /** A process's mount namespace ({@code namespaces(7)}); empty when it has ended. */
+    private static Optional<Path> mounts(Path process) {
         try {
-            return Optional.of(Files.getAttribute(process.resolve("root/."), "unix:dev"));
+            return Optional.of(Files.readSymbolicLink(process.resolve("ns/mnt")));
         } catch (IOException gone) {
             return Optional.empty();
         }

@@ -178,21 +178,28 @@ final class Workload {
                     input.get().put(message.getInput());
                 }
             }
-            case SIGNAL -> {
+            case SIGNAL, RESIZE -> change(message);
+            case HELLO, START, POWER_OFF, MESSAGE_NOT_SET ->
+                throw new IOException("the host sent " + message.getMessageCase() + " while the container runs");
+        }
+    }
+
+    private void change(HostMessage message) {
+        try {
+            if (message.hasSignal()) {
                 int number = message.getSignal().getNumber();
                 Optional<ContainerProcess> process = process(message.getSignal().getId());
                 if (process.isPresent() && number >= 1 && number <= MAX_SIGNAL) {
                     process.get().signal(number);
                 }
+                return;
             }
-            case RESIZE -> {
-                Optional<ContainerProcess> process = process(message.getResize().getId());
-                if (process.isPresent()) {
-                    process.get().resize(message.getResize().getTerminal());
-                }
+            Optional<ContainerProcess> process = process(message.getResize().getId());
+            if (process.isPresent()) {
+                process.get().resize(message.getResize().getTerminal());
             }
-            case HELLO, START, POWER_OFF, MESSAGE_NOT_SET ->
-                throw new IOException("the host sent " + message.getMessageCase() + " while the container runs");
+        } catch (SystemCallException ended) {
+            // The process has ended meanwhile, and its terminal with it.
         }
     }
 
@@ -295,7 +302,7 @@ final class Workload {
             }
         }
         int patience = KILL_PATIENCE;
-        for (var left = root.processes(); !left.isEmpty(); left = root.processes()) {
+        for (var left = ContainerRoot.processes(); !left.isEmpty(); left = ContainerRoot.processes()) {
             left.forEach(Workload::kill);
             if (--patience == 0) {
                 answer(id, "processes of the container do not end: " + left);

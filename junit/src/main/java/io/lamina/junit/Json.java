@@ -48,7 +48,8 @@ final class Json {
             out.append(']');
         } else if (value instanceof String string) {
             out.append('"');
-            for (char c : string.toCharArray()) {
+            for (int i = 0; i < string.length(); i++) {
+                char c = string.charAt(i);
                 if (c == '"' || c == '\\') {
                     out.append('\\').append(c);
                 } else if (c < ' ') {
@@ -149,29 +150,25 @@ final class Json {
 
     private char escaped() {
         char c = next();
-        switch (c) {
-            case '"', '\\', '/':
-                return c;
-            case 'b':
-                return '\b';
-            case 'f':
-                return '\f';
-            case 'n':
-                return '\n';
-            case 'r':
-                return '\r';
-            case 't':
-                return '\t';
-            case 'u':
-                int start = at;
-                at += 4;
-                if (at > text.length() || !text.substring(start, at).matches("[0-9a-fA-F]{4}")) {
-                    throw malformed("four hexadecimal digits");
-                }
-                return (char) Integer.parseInt(text.substring(start, at), 16);
-            default:
-                throw malformed("an escape of JSON");
+        return switch (c) {
+            case '"', '\\', '/' -> c;
+            case 'b' -> '\b';
+            case 'f' -> '\f';
+            case 'n' -> '\n';
+            case 'r' -> '\r';
+            case 't' -> '\t';
+            case 'u' -> unicode();
+            default -> throw malformed("an escape of JSON");
+        };
+    }
+
+    private char unicode() {
+        int start = at;
+        at += 4;
+        if (at > text.length() || !text.substring(start, at).matches("[0-9a-fA-F]{4}")) {
+            throw malformed("four hexadecimal digits");
         }
+        return (char) Integer.parseInt(text.substring(start, at), 16);
     }
 
     private Long number() {

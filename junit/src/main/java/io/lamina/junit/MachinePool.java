@@ -4,6 +4,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
@@ -17,9 +18,10 @@ final class MachinePool implements ExtensionContext.Store.CloseableResource, Aut
 
     /** The one of the whole run. */
     static MachinePool of(ExtensionContext context) {
-        return context.getRoot()
+        MachinePool pool = context.getRoot()
                 .getStore(NAMESPACE)
                 .getOrComputeIfAbsent(MachinePool.class, key -> new MachinePool(), MachinePool.class);
+        return Objects.requireNonNull(pool);
     }
 
     /** A machine with a container in which nobody has done anything. */

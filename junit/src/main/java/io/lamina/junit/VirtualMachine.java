@@ -33,6 +33,10 @@ public final class VirtualMachine implements AutoCloseable {
     private static final int END_PATIENCE_SECONDS = 20;
     private static final int INPUT_PIECE_BYTES = 48 << 10;
     private static final int KEPT_LINES = 50;
+
+    /** How long what lamina says on standard error is waited for when it has ended. */
+    private static final long LAST_WORDS_MILLIS = 2000;
+
     private static final long SIGKILL = 9;
 
     private final MachineSettings settings;
@@ -67,8 +71,8 @@ public final class VirtualMachine implements AutoCloseable {
                     failure);
         }
         VirtualMachine machine = new VirtualMachine(settings, process);
-        daemon("lamina events", machine::readEvents);
-        daemon("lamina messages", machine::readMessages);
+        Thread messages = daemon("lamina messages", machine::readMessages);
+        Thread unused = daemon("lamina events", () -> machine.readEvents(messages));
         try {
             Map<String, Object> first = machine.await(
                     machine.ready, Duration.ofSeconds(settings.bootTimeoutSeconds()), "booting " + settings.image());
@@ -176,25 +180,32 @@ public final class VirtualMachine implements AutoCloseable {
     CommandResult exec(Map<String, Object> request, byte @Nullable [] input, Duration patience) {
         Pending asked = ask(request);
         if (input != null) {
-            long id = ((Number) request.get("id")).longValue();
-            daemon("lamina input", () -> feed(asked, id, input));
+            long id = number(request, "id");
+            Thread unused = daemon("lamina input", () -> feed(asked, id, input));
         }
         Map<String, Object> end;
         try {
             end = await(asked.end(), patience, "running " + request.get("command"));
         } catch (VirtualMachineException late) {
-            send(Map.of("request", "signal", "id", request.get("id"), "number", SIGKILL));
+            send(Map.of("request", "signal", "id", number(request, "id"), "number", SIGKILL));
             throw new VirtualMachineException(late.getMessage() + "\nso far: " + asked.result(-1), late);
         }
         if (!"exited".equals(end.get("event"))) {
             throw failure("the machine did not run " + request.get("command") + ": " + end);
         }
         Object why = end.get("failure");
-        int status = ((Long) end.get("status")).intValue();
+        int status = (int) number(end, "status");
         CommandResult result = asked.result(status);
         return "".equals(why)
                 ? result
                 : new CommandResult(status, result.stdout(), result.stderr() + "lamina: " + why + "\n");
+    }
+
+    private static long number(Map<String, Object> members, String name) {
+        if (members.get(name) instanceof Long number) {
+            return number;
+        }
+        throw new VirtualMachineException("lamina's event has no number " + name + ": " + members);
     }
 
     private void feed(Pending asked, long id, byte[] input) {
@@ -273,13 +284,18 @@ public final class VirtualMachine implements AutoCloseable {
         }
     }
 
-    private void readEvents() {
+    private void readEvents(Thread messages) {
         try (BufferedReader events = process.inputReader(StandardCharsets.UTF_8)) {
             for (String line = events.readLine(); line != null; line = events.readLine()) {
                 take(Json.object(line));
             }
         } catch (IOException | IllegalArgumentException broken) {
             note("lamina's events: " + broken.getMessage());
+        }
+        try {
+            messages.join(LAST_WORDS_MILLIS);
+        } catch (InterruptedException stop) {
+            Thread.currentThread().interrupt();
         }
         VirtualMachineException over = failure("the machine has ended");
         ready.completeExceptionally(over);
@@ -350,9 +366,10 @@ public final class VirtualMachine implements AutoCloseable {
         }
     }
 
-    private static void daemon(String name, Runnable work) {
+    private static Thread daemon(String name, Runnable work) {
         Thread thread = new Thread(work, name);
         thread.setDaemon(true);
         thread.start();
+        return thread;
     }
 }

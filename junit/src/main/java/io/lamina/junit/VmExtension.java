@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Objects;
 import org.junit.jupiter.api.extension.AfterAllCallback;
 import org.junit.jupiter.api.extension.AfterEachCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
@@ -33,7 +34,7 @@ public final class VmExtension implements ParameterResolver, AfterEachCallback, 
     public Object resolveParameter(ParameterContext parameter, ExtensionContext context) {
         VmImage asked = asked(context);
         ExtensionContext owner = owner(asked, context);
-        return store(owner)
+        Use use = store(owner)
                 .getOrComputeIfAbsent(
                         Use.class,
                         key -> {
@@ -42,8 +43,8 @@ public final class VmExtension implements ParameterResolver, AfterEachCallback, 
                                     ? new Use(VirtualMachine.boot(settings), true)
                                     : new Use(MachinePool.of(context).take(settings), false);
                         },
-                        Use.class)
-                .machine;
+                        Use.class);
+        return Objects.requireNonNull(use).machine;
     }
 
     @Override

@@ -41,9 +41,14 @@ final class HostTerminal implements AutoCloseable {
     }
 
     @Override
-    public void close() throws IOException, InterruptedException {
-        if (!settings.isEmpty()) {
+    public void close() throws IOException {
+        if (settings.isEmpty()) {
+            return;
+        }
+        try {
             String _ = stty(settings);
+        } catch (InterruptedException stop) {
+            Thread.currentThread().interrupt();
         }
     }
 

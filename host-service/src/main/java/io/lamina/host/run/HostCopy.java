@@ -117,7 +117,7 @@ final class HostCopy {
         }
         try {
             String said = work.get();
-            return said.isEmpty() ? failure : said;
+            return said.isEmpty() || leftBytes < 0 ? failure : said;
         } catch (ExecutionException | InterruptedException failed) {
             return String.valueOf(failed.getMessage());
         }
