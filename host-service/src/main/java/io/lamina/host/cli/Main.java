@@ -39,6 +39,7 @@ import picocli.CommandLine.HelpCommand;
             StoreCommand.class,
             StatusCommand.class,
             ContainerdCommand.class,
+            SupportBundleCommand.class,
             CompletionCommand.class,
             ManCommand.class,
             HelpCommand.class

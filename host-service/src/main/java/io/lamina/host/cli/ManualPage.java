@@ -54,8 +54,8 @@ final class ManualPage {
         page.append(
                 parent == null
                         ? escaped("lamina COMMAND --help") + "\n"
-                        : ".BR " + escaped(name(parent)) + " (1)" + (parent.getParent() == null ? "" : ",\n.BR lamina (1)")
-                                + "\n");
+                        : ".BR " + escaped(name(parent)) + " (1)"
+                                + (parent.getParent() == null ? "" : ",\n.BR lamina (1)") + "\n");
         return page.toString();
     }
 
@@ -70,8 +70,9 @@ final class ManualPage {
     }
 
     private void arguments(CommandSpec spec) {
-        List<PositionalParamSpec> shown =
-                spec.positionalParameters().stream().filter(one -> !one.hidden()).toList();
+        List<PositionalParamSpec> shown = spec.positionalParameters().stream()
+                .filter(one -> !one.hidden())
+                .toList();
         if (!shown.isEmpty()) {
             section("ARGUMENTS");
             shown.forEach(one -> item("\\fI" + escaped(one.paramLabel()) + "\\fR", one));
@@ -109,7 +110,8 @@ final class ManualPage {
 
     /** Examples, or what the statuses mean: each line stands as it is. */
     private void footer(UsageMessageSpec usage) {
-        String heading = usage.footerHeading().replace("%n", "").replace(":", "").strip();
+        String heading =
+                usage.footerHeading().replace("%n", "").replace(":", "").strip();
         if (!heading.isEmpty()) {
             section(heading.toUpperCase(Locale.ROOT));
             page.append(".nf\n");

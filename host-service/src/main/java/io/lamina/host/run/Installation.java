@@ -27,7 +27,9 @@ public record Installation(Path root, Path home) {
     /** What machines boot: the image that this Lamina was packed with, else those that are built at home. */
     public GuestImages guestImages() throws IOException {
         Path packed = root.resolve("guest");
-        return Files.isDirectory(packed) ? GuestImages.packed(packed) : new GuestImages(home.resolve("guest"), agentJars());
+        return Files.isDirectory(packed)
+                ? GuestImages.packed(packed)
+                : new GuestImages(home.resolve("guest"), agentJars());
     }
 
     /** The guest agent and its libraries, sorted by name. */
