@@ -113,13 +113,21 @@ final class BundleCommand {
         @Mixin
         private What what = new What();
 
+        @Mixin
+        private Answer.Form form = new Answer.Form();
+
         @Override
         public Integer call() throws IOException {
             Resolution resolution = what.resolve();
             if (!resolution.accepted()) {
-                System.err.println(answer(resolution).words());
+                if (form.json()) {
+                    form.print(answer(resolution));
+                } else {
+                    System.err.println(answer(resolution).words());
+                }
                 return STATUS_REFUSED;
             }
+            // An object of JSON in any case.
             System.out.write(JsonWriter.write(resolution.config()));
             System.out.println();
             return 0;

@@ -5,6 +5,7 @@ import java.util.concurrent.Callable;
 import picocli.AutoComplete;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Parameters;
@@ -35,35 +36,69 @@ final class CompletionCommand implements Callable<Integer> {
     @Parameters(paramLabel = "SHELL", description = "${COMPLETION-CANDIDATES}")
     private Shell shell = Shell.BASH;
 
+    @Mixin
+    private Answer.Form form = new Answer.Form();
+
     @Override
     public Integer call() {
         CommandLine all = Main.commandLine();
         // The script for bash makes zsh load what it needs for it.
-        System.out.print(shell == Shell.FISH ? fish(all) : AutoComplete.bash("lamina", all));
+        String script = shell == Shell.FISH ? fish(all) : AutoComplete.bash("lamina", all);
+        if (form.json()) {
+            form.print(new Answer().with("shell", "shell", shell.toString()).with("script", "script", script));
+        } else {
+            System.out.print(script);
+        }
         return 0;
     }
 
-    /** One line for each word, with the words behind which it may stand. */
+    /**
+     * One line for each word, with the command behind which it may stand: words that are no options, in their order, which
+     * is what tells {@code store ls} from {@code erofs ls}.
+     */
     private static String fish(CommandLine all) {
-        StringBuilder script = new StringBuilder("complete -c lamina -f\n");
+        StringBuilder script = new StringBuilder("""
+                function __lamina_at
+                    set -l words (string match -v -- '-*' (commandline -opc)[2..])
+                    set -l given $argv
+                    test (count $words) -ge (count $given) -a "$words[1..(count $given)]" = "$given"
+                end
+                function __lamina_verb
+                    set -l words (string match -v -- '-*' (commandline -opc)[2..])
+                    test (count $words) -eq (count $argv) -a "$words" = "$argv"
+                end
+                complete -c lamina -f
+                """);
         fish(all, "", script);
         return script.toString();
     }
 
     private static void fish(CommandLine command, String path, StringBuilder script) {
-        String condition = path.isEmpty() ? "__fish_use_subcommand" : "__fish_seen_subcommand_from " + path;
         for (CommandLine sub : command.getSubcommands().values()) {
             CommandSpec spec = sub.getCommandSpec();
             if (!spec.usageMessage().hidden()) {
-                line(script, condition, "-a " + spec.name(), spec.usageMessage().description());
-                fish(sub, spec.name(), script);
+                line(
+                        script,
+                        "__lamina_verb" + path,
+                        "-a " + spec.name(),
+                        spec.usageMessage().description());
+                fish(sub, path + " " + spec.name(), script);
             }
+        }
+        boolean takesFiles = command.getSubcommands().isEmpty()
+                && !command.getCommandSpec().positionalParameters().isEmpty();
+        if (takesFiles) {
+            script.append("complete -c lamina -n '__lamina_at" + path + "' -F\n");
         }
         for (OptionSpec option : command.getCommandSpec().options()) {
             String name = option.longestName();
             String word = name.startsWith("--") ? "-l " + name.substring(2) : "-s " + name.substring(1);
             boolean takesValue = option.arity().max() > 0;
-            line(script, condition, word + (takesValue ? " -r -F" : ""), option.description());
+            line(
+                    script,
+                    (command.getSubcommands().isEmpty() ? "__lamina_at" : "__lamina_verb") + path,
+                    word + (takesValue ? " -r -F" : ""),
+                    option.description());
         }
     }
 

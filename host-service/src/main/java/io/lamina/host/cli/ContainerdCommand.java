@@ -37,12 +37,20 @@ final class ContainerdCommand {
                 description = "containerd's version, such as 1.7 or 2.1 (default: that of the containerd in PATH).")
         private @Nullable String version;
 
+        @Mixin
+        private Answer.Form form = new Answer.Form();
+
         @Override
         public Integer call() throws IOException, InterruptedException {
             Daemon.Paths paths = options.paths();
             String known = version == null ? ContainerdToml.installedVersion() : version;
-            System.out.print(ContainerdToml.of(
-                    known, paths.socket().toAbsolutePath(), paths.root().state().toAbsolutePath()));
+            String toml = ContainerdToml.of(
+                    known, paths.socket().toAbsolutePath(), paths.root().state().toAbsolutePath());
+            if (form.json()) {
+                form.print(new Answer().with("containerd", "version", known).with("settings", "toml", toml));
+            } else {
+                System.out.print(toml);
+            }
             return 0;
         }
     }

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -33,6 +34,9 @@ final class DetachCommand implements Callable<Integer> {
     @Option(names = "--ended", description = "All whose owner's process has ended.")
     private boolean ended;
 
+    @Mixin
+    private Answer.Form form = new Answer.Form();
+
     @Override
     public Integer call() throws IOException, InterruptedException {
         if (ids.isEmpty() && !ended) {
@@ -46,10 +50,14 @@ final class DetachCommand implements Callable<Integer> {
         if (ended) {
             detached.addAll(attaching.directory().ownerless());
         }
+        List<String> lines = new ArrayList<>();
         for (Attachment attachment : detached) {
             attaching.detach(attachment);
-            System.out.println("detached " + attachment.id());
+            lines.add("detached " + attachment.id());
         }
+        form.print(new Answer()
+                .withHidden("detached", detached.stream().map(Attachment::id).toList())
+                .withLines(lines));
         return 0;
     }
 }

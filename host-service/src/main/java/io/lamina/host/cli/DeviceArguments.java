@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -30,7 +31,7 @@ final class DeviceArguments {
             paramLabel = "IMAGE|LAYER",
             arity = "1..*",
             description = {
-                "An image: oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:REF]. Or layer blobs, base first: "
+                "An image of 'lamina images', or oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:REF]. Or layer blobs, base first: "
                         + "EROFS images, or INDEX.erofs=LAYER.tar."
             })
     private List<String> sources = List.of();
@@ -58,17 +59,18 @@ final class DeviceArguments {
             Consumer<List<NativeLayers.Copied>> copies,
             Use use)
             throws IOException, InterruptedException {
-        if (isImage(sources.getFirst())) {
+        Optional<String> image = image(sources.getFirst());
+        if (image.isPresent()) {
             if (sources.size() > 1) {
                 throw new ParameterException(command.commandLine(), "one image makes a device, not " + sources.size());
             }
             BlobStore store = BlobStore.open(Installation.current().home().resolve("store"));
             Steps steps = new Steps(System.err, verbose);
             ImagePreparation preparation = new ImagePreparation(store, steps);
-            try (FlattenedImage image =
-                    preparation.flatten(ImageReference.parse(sources.getFirst()).open())) {
+            try (FlattenedImage flattened =
+                    preparation.flatten(ImageReference.parse(image.get()).open())) {
                 copies.accept(preparation.copied());
-                use.of(image.device());
+                use.of(flattened.device());
             }
             return;
         }
@@ -82,15 +84,15 @@ final class DeviceArguments {
         }
     }
 
-    private static boolean isImage(String source) {
+    /** What an image is called as a place; nothing where the word names a layer. */
+    private static Optional<String> image(String source) throws IOException {
         if (Files.exists(Path.of(source))) {
-            return false;
+            return Optional.empty();
         }
         try {
-            ImageReference.parse(source);
-            return true;
+            return Optional.of(LocalImages.reference(source));
         } catch (IllegalArgumentException none) {
-            return false;
+            return Optional.empty();
         }
     }
 

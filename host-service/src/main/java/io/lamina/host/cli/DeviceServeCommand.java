@@ -26,6 +26,7 @@ import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -134,6 +135,9 @@ final class DeviceServeCommand implements Callable<Integer> {
 
     @Option(names = "--verbose", description = "Tell each step on standard error.")
     private boolean verbose;
+
+    @Mixin
+    private Answer.Form form = new Answer.Form();
 
     @Override
     public Integer call() throws IOException, InterruptedException {
@@ -250,10 +254,16 @@ final class DeviceServeCommand implements Callable<Integer> {
             plane.listen(device, listening.fd, peerUid == null ? ProcessRights.userId() : peerUid);
             // The data plane's alone now: if that is lost, a front-end that comes back must not wait here for nobody.
             listening.fd.close();
-            System.out.println("listening on " + listening.name + ": "
-                    + device.description().sizeBytes() + " bytes, "
-                    + (device.description().readOnly() ? "read-only" : "writable") + ", " + queues
-                    + (queues == 1 ? " queue" : " queues"));
+            boolean readOnly = device.description().readOnly();
+            long size = device.description().sizeBytes();
+            form.print(new Answer()
+                    .withHidden("socket", listening.name)
+                    .withHidden("sizeBytes", size)
+                    .withHidden("readOnly", readOnly)
+                    .withHidden("queues", queues)
+                    .withLines(List.of("listening on " + listening.name + ": " + size + " bytes, "
+                            + (readOnly ? "read-only" : "writable") + ", " + queues
+                            + (queues == 1 ? " queue" : " queues"))));
             System.out.flush();
             if (untilPid != null) {
                 // Kept by its own thread; the hook then ends everything in order.

@@ -5,6 +5,8 @@ import io.lamina.images.erofs.FileType;
 import io.lamina.images.erofs.Inode;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -13,7 +15,11 @@ import picocli.CommandLine.Parameters;
 /** {@code lamina erofs cat}. */
 @Command(
         name = "cat",
-        description = "Writes the content of a file of an image to the standard output.",
+        description = {
+            "Writes the content of a file of an image to the standard output.",
+            "",
+            "With --json the content is a string of the answer, for files of up to 1 MiB that are text."
+        },
         mixinStandardHelpOptions = true,
         footerHeading = "%nExamples:%n",
         footer = {"  lamina erofs cat layer.erofs /etc/os-release"})
@@ -26,6 +32,9 @@ final class ErofsCatCommand implements Callable<Integer> {
     @Parameters(index = "1", paramLabel = "PATH", description = "A regular file; symbolic links are followed.")
     private String path = "";
 
+    @Mixin
+    private Answer.Form form = new Answer.Form();
+
     @Override
     public Integer call() throws IOException {
         return file.with(image -> {
@@ -33,9 +42,31 @@ final class ErofsCatCommand implements Callable<Integer> {
             if (inode.type() != FileType.REGULAR) {
                 throw new IOException(file.path() + ": " + path + " is no regular file");
             }
-            copy(image, inode);
+            if (form.json()) {
+                form.print(new Answer()
+                        .with("path", "path", path)
+                        .with("bytes", "sizeBytes", inode.data().sizeBytes())
+                        .with("content", "content", text(image, inode)));
+            } else {
+                copy(image, inode);
+            }
             return 0;
         });
+    }
+
+    private String text(ErofsImage image, Inode inode) throws IOException {
+        if (inode.data().sizeBytes() > PIECE_BYTES) {
+            throw new IOException(
+                    file.path() + ": " + path + " has " + inode.data().sizeBytes()
+                            + " bytes, and a JSON answer has at most " + PIECE_BYTES + "; leave --json out");
+        }
+        ByteBuffer content = ByteBuffer.allocate((int) inode.data().sizeBytes());
+        image.read(inode, 0, content);
+        try {
+            return StandardCharsets.UTF_8.newDecoder().decode(content.flip()).toString();
+        } catch (CharacterCodingException binary) {
+            throw new IOException(file.path() + ": " + path + " is no UTF-8 text; leave --json out", binary);
+        }
     }
 
     private static void copy(ErofsImage image, Inode inode) throws IOException {

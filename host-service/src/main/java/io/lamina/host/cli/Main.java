@@ -40,6 +40,7 @@ import picocli.CommandLine.HelpCommand;
             StoreCommand.class,
             StatusCommand.class,
             ContainerdCommand.class,
+            SupportBundleCommand.class,
             CompletionCommand.class,
             ManCommand.class,
             HelpCommand.class

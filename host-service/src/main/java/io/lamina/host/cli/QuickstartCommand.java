@@ -2,7 +2,6 @@ package io.lamina.host.cli;
 
 import io.lamina.agent.protocol.Integrity;
 import io.lamina.host.flatten.Steps;
-import io.lamina.host.run.ImageRun;
 import io.lamina.host.run.Installation;
 import io.lamina.host.run.RunOptions;
 import io.lamina.host.run.TrustOptions;
@@ -28,6 +27,9 @@ import picocli.CommandLine.Mixin;
         footer = {"  lamina quickstart"})
 final class QuickstartCommand implements Callable<Integer> {
     @Mixin
+    private RunForm form = new RunForm();
+
+    @Mixin
     private MachineOptions machine = new MachineOptions();
 
     @Override
@@ -43,9 +45,7 @@ final class QuickstartCommand implements Callable<Integer> {
                 machine.machine(),
                 TrustOptions.DEVELOPMENT,
                 RunOptions.Diagnosis.NONE);
-        int status = new ImageRun(installation, steps).run(options);
-        steps.printTable();
-        return status;
+        return form.run(installation, steps, options, true);
     }
 
     private static String makeImage(Installation installation, Path layout) throws IOException, InterruptedException {

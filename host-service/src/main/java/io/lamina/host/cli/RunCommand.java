@@ -2,7 +2,6 @@ package io.lamina.host.cli;
 
 import io.lamina.agent.protocol.Integrity;
 import io.lamina.host.flatten.Steps;
-import io.lamina.host.run.ImageRun;
 import io.lamina.host.run.Installation;
 import io.lamina.host.run.RunOptions;
 import io.lamina.host.run.TrustOptions;
@@ -132,6 +131,9 @@ final class RunCommand implements Callable<Integer> {
     private EvidenceArguments evidence = new EvidenceArguments();
 
     @Mixin
+    private RunForm form = new RunForm();
+
+    @Mixin
     private MachineOptions machine = new MachineOptions();
 
     @Parameters(index = "0", paramLabel = "IMAGE", description = ImageArgument.WORDS)
@@ -153,14 +155,9 @@ final class RunCommand implements Callable<Integer> {
                         tamperOffsetBytes == null ? OptionalLong.empty() : OptionalLong.of(tamperOffsetBytes),
                         Optional.ofNullable(keep)));
         Steps steps = new Steps(System.err, verbose);
-        int status;
         try (HostTerminal _ = tty ? HostTerminal.raw() : HostTerminal.unchanged()) {
-            status = new ImageRun(Installation.current(), steps).run(options);
+            return form.run(Installation.current(), steps, options, verbose);
         }
-        if (verbose) {
-            steps.printTable();
-        }
-        return status;
     }
 
     private RunOptions.Task task() throws IOException, InterruptedException {

@@ -24,6 +24,7 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -95,6 +96,9 @@ final class StatementCreateCommand implements Callable<Integer> {
     @Option(names = "-o", paramLabel = "FILE", description = "Where it goes (default: standard output).")
     private @Nullable Path out;
 
+    @Mixin
+    private Answer.Form form = new Answer.Form();
+
     @Option(names = "--verbose", description = "Tell each step on standard error.")
     private boolean verbose;
 
@@ -110,9 +114,15 @@ final class StatementCreateCommand implements Callable<Integer> {
         BlobStore store = BlobStore.open(Installation.current().home().resolve("store"));
         try (FlattenedImage flattened = new ImagePreparation(store, new Steps(System.err, verbose)).flatten(stored)) {
             ImageStatement statement = flattened.statement(terms, stored);
+            byte[] envelope =
+                    signers.isEmpty() ? StatementSigner.unsigned(statement) : StatementSigner.sign(statement, signers);
             StatementFile.write(
                     out,
-                    signers.isEmpty() ? StatementSigner.unsigned(statement) : StatementSigner.sign(statement, signers));
+                    envelope,
+                    form,
+                    new Answer()
+                            .withHidden(
+                                    "rootHash", flattened.device().rootHash().hex()));
         }
         return 0;
     }

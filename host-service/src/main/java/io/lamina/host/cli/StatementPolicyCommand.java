@@ -143,6 +143,9 @@ final class StatementPolicyCommand implements Callable<Integer> {
     @Option(names = "-o", paramLabel = "FILE", description = "Where it goes (default: standard output).")
     private @Nullable Path out;
 
+    @Mixin
+    private Answer.Form form = new Answer.Form();
+
     @Override
     public Integer call() throws IOException, StatementRefusedException {
         TrustedKeys keys = KeyFiles.trusted(trusted.files());
@@ -151,7 +154,7 @@ final class StatementPolicyCommand implements Callable<Integer> {
                     + keys.keys().size() + " different keys: name them with --trust");
         }
         if (runtime != null) {
-            StatementFile.write(out, rego(runtime, keys).getBytes(StandardCharsets.UTF_8));
+            StatementFile.write(out, rego(runtime, keys).getBytes(StandardCharsets.UTF_8), form, new Answer());
             return 0;
         }
         TrustPolicy trust;
@@ -161,7 +164,7 @@ final class StatementPolicyCommand implements Callable<Integer> {
             throw wrong(String.valueOf(refused.getMessage()));
         }
         GuestPolicy policy = new GuestPolicy(trust, profile, permissions(), onCorruption, Set.copyOf(mountOptions));
-        StatementFile.write(out, policy.write());
+        StatementFile.write(out, policy.write(), form, new Answer());
         return 0;
     }
 

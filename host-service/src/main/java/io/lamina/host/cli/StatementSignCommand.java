@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -40,6 +41,9 @@ final class StatementSignCommand implements Callable<Integer> {
     @Option(names = "-o", paramLabel = "FILE", description = "Where it goes (default: STATEMENT itself).")
     private @Nullable Path out;
 
+    @Mixin
+    private Answer.Form form = new Answer.Form();
+
     @Override
     public Integer call() throws IOException, StatementRefusedException {
         List<SigningKey> signers = new ArrayList<>();
@@ -47,7 +51,8 @@ final class StatementSignCommand implements Callable<Integer> {
             signers.add(KeyFiles.signing(key));
         }
         byte[] signed = StatementSigner.addSignatures(StatementFile.read(file), signers);
-        StatementFile.write(out == null ? file : out, signed);
+        StatementFile.write(out == null ? file : out, signed, form, new Answer().withHidden("signaturesAdded", (long)
+                        signers.size()));
         return 0;
     }
 }

@@ -37,6 +37,12 @@ final class StoreOptions {
         return configuration;
     }
 
+    /** The file with settings, if one is named. */
+    @Nullable
+    Path file() {
+        return config;
+    }
+
     /** Where store and socket are. */
     Daemon.Paths paths() throws IOException {
         return Daemon.Paths.of(configuration(), Installation.current().home());

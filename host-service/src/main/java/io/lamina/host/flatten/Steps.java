@@ -11,7 +11,14 @@ import java.util.Locale;
  * standard error stream, so that the standard output is the command's alone. One thread tells.
  */
 public final class Steps {
-    private record Step(String name, String outcome, long tookNanos) {}
+    /**
+     * What was done.
+     *
+     * @param name the same in every run
+     * @param outcome words for a person
+     * @param tookNanos how long it took
+     */
+    public record Step(String name, String outcome, long tookNanos) {}
 
     private final PrintStream out;
     private final boolean verbose;
@@ -53,6 +60,11 @@ public final class Steps {
             out.printf(Locale.ROOT, "  %-16s %s%n", name, outcome);
             out.flush();
         }
+    }
+
+    /** The steps until now, in the order of their ends. */
+    public List<Step> all() {
+        return List.copyOf(steps);
     }
 
     /** Tells something that is no step; told even where steps are not. */
