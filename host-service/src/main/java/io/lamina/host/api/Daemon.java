@@ -2,6 +2,7 @@ package io.lamina.host.api;
 
 import io.lamina.host.attach.HostMountMethod;
 import io.lamina.host.attach.HostMounts;
+import io.lamina.host.attach.InheritedSocket;
 import io.lamina.host.attach.Owners;
 import io.lamina.host.attach.ServedDevices;
 import io.lamina.host.containerd.Calls;
@@ -37,6 +38,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Locale;
+import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -93,6 +95,8 @@ public final class Daemon implements AutoCloseable {
         Snapshot.Way way =
                 Snapshot.Way.valueOf(configuration.oneOf("way", "host", "vm").toUpperCase(Locale.ROOT));
         boolean anyDiffer = configuration.oneOf("unpack", "lamina", "any").equals("any");
+        OptionalInt inherited = InheritedSocket.fromSystemd(
+                System.getenv(), ProcessHandle.current().pid());
         Files.createDirectories(paths.socket.toAbsolutePath().getParent());
         // Binding takes a socket away from whoever has it, so that is settled before.
         open.push(StoreLock.take(
@@ -110,7 +114,11 @@ public final class Daemon implements AutoCloseable {
         open.push(owners);
         owners.recover();
         served.recover(store.attachments().all());
-        Vertx vertx = Vertx.vertx(new VertxOptions().setPreferNativeTransport(true));
+        Vertx vertx = inherited.isPresent()
+                ? Vertx.builder()
+                        .withTransport(new InheritedListener(InheritedSocket.take(inherited.getAsInt())))
+                        .build()
+                : Vertx.vertx(new VertxOptions().setPreferNativeTransport(true));
         open.push(() -> await(vertx.close()));
         Metrics metrics = new Metrics();
         Calls quick = new Calls(vertx.createSharedWorkerExecutor("quick", QUICK_WORKERS), metrics);
@@ -143,7 +151,7 @@ public final class Daemon implements AutoCloseable {
         new SnapshotsBinding(snapshotter).bind(grpc, quick, heavy);
         new DiffBinding(differ, containerd).bind(grpc, heavy);
         new LaminaBinding(new LaminaBinding.Parts(store, owners, served, mounts, metrics), version).bind(grpc, quick);
-        listen(vertx, grpc);
+        listen(vertx, grpc, inherited.isPresent());
         int port = configuration.number("metrics_port", 0, 65_535);
         if (port > 0) {
             open.push(MetricsEndpoint.listen(vertx, port, metrics, store));
@@ -180,11 +188,13 @@ public final class Daemon implements AutoCloseable {
         }
     }
 
-    private void listen(Vertx vertx, GrpcServer grpc) throws IOException {
+    private void listen(Vertx vertx, GrpcServer grpc, boolean inherited) throws IOException {
         HttpServer server = vertx.createHttpServer(new HttpServerOptions()).requestHandler(grpc);
         await(server.listen(SocketAddress.domainSocketAddress(paths.socket.toString())));
         open.push(() -> await(server.shutdown(STOP_SECONDS, TimeUnit.SECONDS)));
-        Files.setPosixFilePermissions(paths.socket, PosixFilePermissions.fromString("rw-------"));
+        if (!inherited) { // else it is the service manager's to say
+            Files.setPosixFilePermissions(paths.socket, PosixFilePermissions.fromString("rw-------"));
+        }
     }
 
     private static <T> T await(Future<T> future) throws IOException {

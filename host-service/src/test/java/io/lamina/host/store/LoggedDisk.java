@@ -80,7 +80,8 @@ final class LoggedDisk implements AutoCloseable {
             Thread.sleep(50);
         }
         assertEquals(SIZE_BYTES, Files.size(served), Files.readString(directory.resolve("server.log")));
-        return new LoggedDisk(log, served, server, shell("losetup -f --show " + served).strip());
+        return new LoggedDisk(
+                log, served, server, shell("losetup -f --show " + served).strip());
     }
 
     private static Path sparse(Path path, long sizeBytes) throws IOException {

@@ -114,8 +114,7 @@ class PowerLossTest {
         Path image = Files.copy(flushed, directory.resolve("cut"), StandardCopyOption.REPLACE_EXISTING);
         try (FileChannel file = FileChannel.open(image, WRITE)) {
             for (LoggedDisk.Entry entry : since) {
-                if (cut.kept == Unflushed.EVERYTHING
-                        || (cut.kept == Unflushed.SOMETHING && cut.random.nextBoolean())) {
+                if (cut.kept == Unflushed.EVERYTHING || (cut.kept == Unflushed.SOMETHING && cut.random.nextBoolean())) {
                     write(disk, entry, file);
                 }
             }
@@ -132,8 +131,8 @@ class PowerLossTest {
                 try (Store store = Store.openForDaemon(StoreRoot.in(mounted.resolve("store")))) {
                     StoreLife.check(store, Math.min(cut.acknowledged, StoreLife.STEPS));
                 } catch (IOException | AssertionError lost) {
-                    throw new AssertionError("cut " + cuts + ": " + cut.kept + " of what came after step "
-                            + cut.acknowledged, lost);
+                    throw new AssertionError(
+                            "cut " + cuts + ": " + cut.kept + " of what came after step " + cut.acknowledged, lost);
                 }
                 Mount.unmount(mounted.toString(), 0);
             } finally {
