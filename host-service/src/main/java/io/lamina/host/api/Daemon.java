@@ -4,6 +4,7 @@ import io.lamina.host.attach.HostMountMethod;
 import io.lamina.host.attach.HostMounts;
 import io.lamina.host.attach.InheritedSocket;
 import io.lamina.host.attach.Owners;
+import io.lamina.host.attach.ReadCheck;
 import io.lamina.host.attach.ServedDevices;
 import io.lamina.host.containerd.Calls;
 import io.lamina.host.containerd.Containerd;
@@ -22,6 +23,7 @@ import io.lamina.host.store.Snapshot;
 import io.lamina.host.store.Store;
 import io.lamina.host.store.StoreLock;
 import io.lamina.host.store.StoreRoot;
+import io.lamina.vhostuser.block.IoCounts;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
@@ -108,7 +110,12 @@ public final class Daemon implements AutoCloseable {
             mounts.recover();
         }
         StoredDevices devices = new StoredDevices(store);
-        ServedDevices served = new ServedDevices(store, devices);
+        ServedDevices served = new ServedDevices(
+                store,
+                devices,
+                ReadCheck.valueOf(configuration
+                        .oneOf("verify_on_read", "off", "once", "always")
+                        .toUpperCase(Locale.ROOT)));
         open.push(served);
         Owners owners = new Owners(store.attachments(), served::end);
         open.push(owners);
@@ -170,6 +177,26 @@ public final class Daemon implements AutoCloseable {
             Metrics metrics, Store store, StoredDevices devices, HostMounts mounts, ServedDevices served) {
         metrics.gauge("lamina.merges", "Chains of layers merged since the start", devices::merges);
         metrics.gauge("lamina.served.devices", "Devices served to machines", served::count);
+        metrics.count(
+                "lamina.served.reads",
+                "Pieces of files read for machines",
+                () -> io(served).reads());
+        metrics.count(
+                "lamina.served.read.bytes", "Their bytes", () -> io(served).readBytes());
+        metrics.count(
+                "lamina.served.writes",
+                "Pieces written by machines",
+                () -> io(served).writes());
+        metrics.count(
+                "lamina.served.written.bytes", "Their bytes", () -> io(served).writtenBytes());
+        metrics.count(
+                "lamina.served.errors",
+                "Requests of machines that failed",
+                () -> io(served).errors());
+        metrics.count(
+                "lamina.served.verify.failures",
+                "Reads of machines that met blocks other than their hashes say",
+                served::wrongReads);
         metrics.gauge("lamina.host.mounts", "Devices mounted on this host", mounts::count);
         metrics.gauge(
                 "lamina.blobs", "Layer blobs in the store", () -> sum(store).blobs());
@@ -178,6 +205,14 @@ public final class Daemon implements AutoCloseable {
                 "lamina.dedup.ratio",
                 "Bytes of all snapshots' layers, by the bytes of blobs that they share",
                 () -> sum(store).sharing());
+    }
+
+    private static IoCounts.Sums io(ServedDevices served) {
+        try {
+            return served.counts();
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        }
     }
 
     private static LayerStore.Sum sum(Store store) {
