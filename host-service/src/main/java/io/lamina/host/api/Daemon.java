@@ -2,7 +2,9 @@ package io.lamina.host.api;
 
 import io.lamina.host.attach.HostMountMethod;
 import io.lamina.host.attach.HostMounts;
+import io.lamina.host.attach.InheritedSocket;
 import io.lamina.host.attach.Owners;
+import io.lamina.host.attach.ReadCheck;
 import io.lamina.host.attach.ServedDevices;
 import io.lamina.host.containerd.Calls;
 import io.lamina.host.containerd.Containerd;
@@ -21,6 +23,7 @@ import io.lamina.host.store.Snapshot;
 import io.lamina.host.store.Store;
 import io.lamina.host.store.StoreLock;
 import io.lamina.host.store.StoreRoot;
+import io.lamina.vhostuser.block.IoCounts;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
@@ -38,6 +41,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -96,6 +100,8 @@ public final class Daemon implements AutoCloseable {
         Optional<String> runtime = Optional.of(configuration.oneOf("runtime", Snapshotter.runtimes()))
                 .filter(name -> !name.equals(Snapshotter.NO_RUNTIME));
         boolean anyDiffer = configuration.oneOf("unpack", "lamina", "any").equals("any");
+        OptionalInt inherited = InheritedSocket.fromSystemd(
+                System.getenv(), ProcessHandle.current().pid());
         Files.createDirectories(paths.socket.toAbsolutePath().getParent());
         // Binding takes a socket away from whoever has it, so that is settled before.
         open.push(StoreLock.take(
@@ -107,13 +113,22 @@ public final class Daemon implements AutoCloseable {
             mounts.recover();
         }
         StoredDevices devices = new StoredDevices(store);
-        ServedDevices served = new ServedDevices(store, devices);
+        ServedDevices served = new ServedDevices(
+                store,
+                devices,
+                ReadCheck.valueOf(configuration
+                        .oneOf("verify_on_read", "off", "once", "always")
+                        .toUpperCase(Locale.ROOT)));
         open.push(served);
         Owners owners = new Owners(store.attachments(), served::end);
         open.push(owners);
         owners.recover();
         served.recover(store.attachments().all());
-        Vertx vertx = Vertx.vertx(new VertxOptions().setPreferNativeTransport(true));
+        Vertx vertx = inherited.isPresent()
+                ? Vertx.builder()
+                        .withTransport(new InheritedListener(InheritedSocket.take(inherited.getAsInt())))
+                        .build()
+                : Vertx.vertx(new VertxOptions().setPreferNativeTransport(true));
         open.push(() -> await(vertx.close()));
         Metrics metrics = new Metrics();
         Calls quick = new Calls(vertx.createSharedWorkerExecutor("quick", QUICK_WORKERS), metrics);
@@ -146,7 +161,7 @@ public final class Daemon implements AutoCloseable {
         new SnapshotsBinding(snapshotter).bind(grpc, quick, heavy);
         new DiffBinding(differ, containerd).bind(grpc, heavy);
         new LaminaBinding(new LaminaBinding.Parts(store, owners, served, mounts, metrics), version).bind(grpc, quick);
-        listen(vertx, grpc);
+        listen(vertx, grpc, inherited.isPresent());
         int port = configuration.number("metrics_port", 0, 65_535);
         if (port > 0) {
             open.push(MetricsEndpoint.listen(vertx, port, metrics, store));
@@ -165,6 +180,26 @@ public final class Daemon implements AutoCloseable {
             Metrics metrics, Store store, StoredDevices devices, HostMounts mounts, ServedDevices served) {
         metrics.gauge("lamina.merges", "Chains of layers merged since the start", devices::merges);
         metrics.gauge("lamina.served.devices", "Devices served to machines", served::count);
+        metrics.count(
+                "lamina.served.reads",
+                "Pieces of files read for machines",
+                () -> io(served).reads());
+        metrics.count(
+                "lamina.served.read.bytes", "Their bytes", () -> io(served).readBytes());
+        metrics.count(
+                "lamina.served.writes",
+                "Pieces written by machines",
+                () -> io(served).writes());
+        metrics.count(
+                "lamina.served.written.bytes", "Their bytes", () -> io(served).writtenBytes());
+        metrics.count(
+                "lamina.served.errors",
+                "Requests of machines that failed",
+                () -> io(served).errors());
+        metrics.count(
+                "lamina.served.verify.failures",
+                "Reads of machines that met blocks other than their hashes say",
+                served::wrongReads);
         metrics.gauge("lamina.host.mounts", "Devices mounted on this host", mounts::count);
         metrics.gauge(
                 "lamina.blobs", "Layer blobs in the store", () -> sum(store).blobs());
@@ -175,6 +210,14 @@ public final class Daemon implements AutoCloseable {
                 () -> sum(store).sharing());
     }
 
+    private static IoCounts.Sums io(ServedDevices served) {
+        try {
+            return served.counts();
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        }
+    }
+
     private static LayerStore.Sum sum(Store store) {
         try {
             return store.layers().sum();
@@ -183,11 +226,13 @@ public final class Daemon implements AutoCloseable {
         }
     }
 
-    private void listen(Vertx vertx, GrpcServer grpc) throws IOException {
+    private void listen(Vertx vertx, GrpcServer grpc, boolean inherited) throws IOException {
         HttpServer server = vertx.createHttpServer(new HttpServerOptions()).requestHandler(grpc);
         await(server.listen(SocketAddress.domainSocketAddress(paths.socket.toString())));
         open.push(() -> await(server.shutdown(STOP_SECONDS, TimeUnit.SECONDS)));
-        Files.setPosixFilePermissions(paths.socket, PosixFilePermissions.fromString("rw-------"));
+        if (!inherited) { // else it is the service manager's to say
+            Files.setPosixFilePermissions(paths.socket, PosixFilePermissions.fromString("rw-------"));
+        }
     }
 
     private static <T> T await(Future<T> future) throws IOException {

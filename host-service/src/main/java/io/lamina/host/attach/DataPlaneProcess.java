@@ -9,6 +9,7 @@ import io.lamina.linux.Pidfd;
 import io.lamina.linux.Spawn;
 import io.lamina.linux.UnixSocket;
 import io.lamina.vhostuser.block.DeviceDescription;
+import io.lamina.vhostuser.block.IoCounts;
 import io.lamina.vhostuser.server.DataPlane;
 import io.lamina.vhostuser.server.DataPlaneClient;
 import io.lamina.vhostuser.server.DeviceSpec;
@@ -103,6 +104,11 @@ public final class DataPlaneProcess implements AutoCloseable {
             client.dropFile(file);
         }
         return id;
+    }
+
+    /** What has been done on all its devices. */
+    public IoCounts.Sums counts() throws IOException {
+        return client.counts();
     }
 
     /** Stops serving one device, after the requests under way. */

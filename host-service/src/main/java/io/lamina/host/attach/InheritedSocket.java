@@ -7,7 +7,7 @@ import java.util.Map;
 import java.util.OptionalInt;
 
 /**
- * A listening socket that another process has made and keeps through restarts of this one: front-ends never find nobody
+ * A listening socket that another process has made and keeps through restarts of this one: clients never find nobody
  * there. systemd announces them in its environment ({@code sd_listen_fds(3)}).
  */
 public final class InheritedSocket {
@@ -19,7 +19,7 @@ public final class InheritedSocket {
     /**
      * The descriptor that systemd passed to the process {@code pid}, if it passed one.
      *
-     * @throws IOException when it passed several: one device has one socket
+     * @throws IOException when it passed several: what serves, serves on one
      */
     public static OptionalInt fromSystemd(Map<String, String> environment, long pid) throws IOException {
         String count = environment.get("LISTEN_FDS");
@@ -27,7 +27,7 @@ public final class InheritedSocket {
             return OptionalInt.empty();
         }
         if (!count.equals("1")) {
-            throw new IOException("LISTEN_FDS is " + count + ": one device is served on one socket");
+            throw new IOException("LISTEN_FDS is " + count + ": one socket is wanted");
         }
         return OptionalInt.of(FIRST);
     }

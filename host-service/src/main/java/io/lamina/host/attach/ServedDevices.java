@@ -5,11 +5,11 @@ import io.lamina.host.store.AttachmentStore.Attachment;
 import io.lamina.host.store.RefusedException;
 import io.lamina.host.store.Snapshot;
 import io.lamina.host.store.Store;
-import io.lamina.images.device.Extent;
 import io.lamina.images.device.FlattenedDevice;
 import io.lamina.linux.OwnedFd;
 import io.lamina.linux.UnixSocket;
 import io.lamina.vhostuser.block.DeviceDescription;
+import io.lamina.vhostuser.block.IoCounts;
 import io.lamina.vhostuser.server.DataPlaneClient;
 import io.lamina.vhostuser.server.DeviceSpec;
 import java.io.IOException;
@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -44,6 +45,8 @@ public final class ServedDevices implements AutoCloseable {
 
     private final Store store;
     private final StoredDevices devices;
+    private final ReadCheck check;
+    private final LongAdder wrongReads = new LongAdder();
     private final Path sockets;
     private final Map<Long, Served> served = new HashMap<>(); // guarded by this
     private @Nullable DataPlaneProcess plane; // guarded by this
@@ -54,15 +57,31 @@ public final class ServedDevices implements AutoCloseable {
 
     private record Served(ServedAttachment attachment, List<Listening> listening) {}
 
-    public ServedDevices(Store store, StoredDevices devices) {
+    /** @param check whether images are checked while machines read them */
+    public ServedDevices(Store store, StoredDevices devices, ReadCheck check) {
         this.store = store;
         this.devices = devices;
+        this.check = check;
         this.sockets = store.root().sockets();
     }
 
     /** How many devices are served. */
     public synchronized int count() {
         return served.values().stream().mapToInt(one -> one.listening.size()).sum();
+    }
+
+    /** What machines have read and written; begins anew with each data plane. */
+    public IoCounts.Sums counts() throws IOException {
+        DataPlaneProcess running;
+        synchronized (this) {
+            running = plane;
+        }
+        return running == null ? IoCounts.Sums.NONE : running.counts();
+    }
+
+    /** Reads of blocks that were not what their hashes say: each was an I/O error of a machine. */
+    public long wrongReads() {
+        return wrongReads.sum();
     }
 
     /** Serves again what a daemon before has served, and takes sockets away that belong to nothing. */
@@ -113,9 +132,8 @@ public final class ServedDevices implements AutoCloseable {
             if (snapshot.content().fsmeta().isPresent()) {
                 device = Optional.of(devices.device(
                         store.fsmetas().get(snapshot.content().fsmeta().getAsLong())));
-                List<Extent> extents = device.get().extents();
-                int blockBytes = device.get().geometry().dataBlockSizeBytes();
-                listening.add(listen(image(attachment), plane -> plane.describe(extents, blockBytes, QUEUES, false)));
+                FlattenedDevice whole = device.get();
+                listening.add(listen(image(attachment), plane -> plane.describe(whole, check, QUEUES, false)));
             }
             boolean writable = snapshot.kind() == Snapshot.Kind.ACTIVE
                     && snapshot.content().scratchBytes() > 0;
@@ -243,6 +261,8 @@ public final class ServedDevices implements AutoCloseable {
     }
 
     private final class Watch implements DataPlaneClient.Listener {
+        private final Map<Integer, Long> wrong = new HashMap<>(); // of the one thread that calls
+
         @Override
         public void connected(int deviceId, UnixSocket.PeerCredentials peer) {
             LOG.atInfo()
@@ -254,6 +274,14 @@ public final class ServedDevices implements AutoCloseable {
         @Override
         public void ended(int deviceId, String why) {
             LOG.atInfo().addKeyValue("device", deviceId).log("a machine has left: {}", why);
+        }
+
+        @Override
+        public void wrongBlock(int deviceId, long startBytes, long count) {
+            // Not each is told, so what is new is the difference to what the same device had before.
+            Long before = wrong.put(deviceId, count);
+            wrongReads.add(before == null ? count : count - before);
+            LOG.atError().addKeyValue("device", deviceId).log(ReadCheck.told(startBytes, count));
         }
 
         @Override

@@ -80,6 +80,12 @@ public final class Snapshotter {
         Way way = way(labels);
         long scratchBytes = ScratchSize.of(labels);
         boolean unpack = kind == Kind.ACTIVE && Snapshot.isUnpack(key);
+        if (way == Way.HOST && kind == Kind.ACTIVE && !unpack && scratchBytes > 0) {
+            throw new RefusedException(
+                    Reason.INVALID_ARGUMENT,
+                    "snapshot " + key + ": a label limits what may be written to " + scratchBytes + " bytes, which a"
+                            + " directory of this host cannot hold anybody to; take the label away, or the way \"vm\"");
+        }
         OptionalLong below = OptionalLong.empty();
         if (parent.isPresent()) {
             Snapshot committed = store.snapshots().parent(parent.get());

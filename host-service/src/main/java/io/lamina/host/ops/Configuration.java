@@ -35,6 +35,7 @@ public final class Configuration {
             Map.entry("containerd.socket", "/run/containerd/containerd.sock"),
             Map.entry("containerd.root", "/var/lib/containerd"),
             Map.entry("containerd.namespace", "default"),
+            Map.entry("verify_on_read", "off"),
             Map.entry("metrics_port", "0"));
 
     private final Map<String, String> values;

@@ -1,12 +1,15 @@
 package io.lamina.host.ops;
 
 import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.Timer;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
@@ -21,6 +24,9 @@ public final class Metrics {
             counter("lamina.verify.failures", "Calls that met bytes other than their hashes say");
     private final Counter unpacksLeft = counter("lamina.unpacks.left", "Layers left to another differ");
 
+    /** The registry itself refers to them weakly. */
+    private final List<Supplier<Number>> counted = new CopyOnWriteArrayList<>();
+
     private Counter counter(String name, String help) {
         return Counter.builder(name).description(help).register(registry);
     }
@@ -28,6 +34,14 @@ public final class Metrics {
     /** A number that is looked up when it is asked for. */
     public void gauge(String name, String help, Supplier<Number> value) {
         Gauge.builder(name, value).description(help).register(registry);
+    }
+
+    /** A number that only grows, looked up when it is asked for. */
+    public void count(String name, String help, Supplier<Number> value) {
+        counted.add(value);
+        FunctionCounter.builder(name, value, looked -> looked.get().doubleValue())
+                .description(help)
+                .register(registry);
     }
 
     /** A call has ended. */

@@ -228,6 +228,13 @@ class DifferTest {
                     Refused.class, () -> daemon.prepare("k", "", Map.of(ScratchSize.MAX_SIZE, wrong)), wrong);
             assertEquals(GrpcStatus.INVALID_ARGUMENT, refused.status());
         }
+        // A directory of this host has no bound; the label is no wish.
+        Map<String, String> bound = Map.of(ScratchSize.MAX_SIZE, "20000001");
+        Refused unbounded = assertThrows(Refused.class, () -> daemon.prepare("k", "", bound));
+        assertEquals(GrpcStatus.INVALID_ARGUMENT, unbounded.status());
+        assertEquals(List.of(), daemon.list());
+        Map<String, String> machine = Map.of(ScratchSize.MAX_SIZE, "20000001", Snapshotter.WAY_LABEL, "vm");
+        assertEquals("bind", daemon.prepare("k", "", machine).getFirst().type());
     }
 
     @Test

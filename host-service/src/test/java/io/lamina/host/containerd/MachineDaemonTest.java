@@ -1,5 +1,7 @@
 package io.lamina.host.containerd;
 
+import static java.nio.file.StandardOpenOption.READ;
+import static java.nio.file.StandardOpenOption.WRITE;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -36,6 +38,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -176,6 +179,8 @@ class MachineDaemonTest {
                     assertThrows(Refused.class, () -> client.remove("k8s.io/2/c"))
                             .status());
             assertTrue(get("/metrics").contains("lamina_served_devices 2"), get("/metrics"));
+            assertTrue(get("/metrics").contains("lamina_served_read_bytes_total 4608"), get("/metrics"));
+            assertTrue(get("/metrics").contains("lamina_served_written_bytes_total 16384"), get("/metrics"));
             assertTrue(get("/metrics").contains("lamina_dedup_ratio 1"), get("/metrics"));
             assertTrue(get("/metrics").contains("lamina_verify_failures_total 0"), get("/metrics"));
             assertTrue(get("/healthz").startsWith("ok, "), get("/healthz"));
@@ -207,6 +212,56 @@ class MachineDaemonTest {
         assertEquals("STOPPING=1", told.poll(60, TimeUnit.SECONDS));
         assertTrue(second.waitFor(60, TimeUnit.SECONDS));
         checkLog();
+    }
+
+    @Test
+    void aFlippedByteIsAnErrorOfTheMachineThatReadsItAndIsCounted() throws Exception {
+        ContentDirectory content = new ContentDirectory(directory.resolve("c-root"));
+        Path config = Files.writeString(
+                directory.resolve("conf"),
+                "way = vm\nverify_on_read = always\nmetrics_port = " + port + "\ncontainerd.root = " + content.root()
+                        + "\ncontainerd.socket = /nonexistent\n");
+        byte[] tar = ContentDirectory.tar(directory, "mkdir d; head -c 70000 /dev/urandom > d/f");
+        Process _ = daemon(config);
+        try (TestDaemon client = TestDaemon.connect(directory)) {
+            client.apply(
+                    client.prepare("extract-1", ""),
+                    ContentDirectory.TAR,
+                    content.add(tar).toString());
+            client.commit("base", "extract-1");
+            client.view("v", "base");
+            AttachResponse served = client.serve("v", ProcessHandle.current().pid());
+            int flippedByte = 8192;
+            long sector = (Files.size(only("fsmeta", "fsmeta.erofs")) + flippedByte) / 512;
+            try (BlockClient image = connect(served.getImageSocket());
+                    FileChannel blob = FileChannel.open(only("blobs", "layer.erofs"), READ, WRITE)) {
+                byte[] right = read(image, sector, 4096);
+                blob.write(ByteBuffer.wrap(new byte[] {(byte) ~right[0]}), flippedByte);
+                assertEquals(VirtioBlk.S_IOERR, image.queue().run(VirtioBlk.T_IN, sector, 4096, WAIT_MILLIS));
+                assertEquals(4096, read(image, sector + 8, 4096).length);
+                assertTrue(get("/metrics").contains("lamina_served_errors_total 1"), get("/metrics"));
+                for (int i = 0; i < 400 && wrongReads() == 0; i++) {
+                    Thread.sleep(20); // it comes of itself, not as an answer
+                }
+                assertEquals(1, wrongReads());
+                assertTrue(log().contains("is not the one that its hash proves"), this::log);
+            }
+        }
+    }
+
+    private long wrongReads() throws Exception {
+        return get("/metrics")
+                .lines()
+                .filter(line -> line.startsWith("lamina_served_verify_failures_total "))
+                .mapToLong(line -> (long) Double.parseDouble(line.substring(line.indexOf(' '))))
+                .sum();
+    }
+
+    /** The one file of this name in a part of the store. */
+    private Path only(String part, String name) throws IOException {
+        try (var files = Files.walk(directory.resolve("store").resolve(part))) {
+            return files.filter(file -> file.endsWith(name)).findFirst().orElseThrow();
+        }
     }
 
     @Test

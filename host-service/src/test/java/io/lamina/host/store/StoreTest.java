@@ -1,6 +1,7 @@
 package io.lamina.host.store;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -9,15 +10,18 @@ import io.lamina.linux.Mount;
 import io.lamina.linux.testing.Machine;
 import io.lamina.linux.testing.PrivateMounts;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
@@ -56,6 +60,54 @@ class StoreTest {
         assertTrue(refused.getMessage().contains("99"), refused.getMessage());
         sql(file, "PRAGMA user_version = " + Schema.version());
         Store.openForDaemon(root()).close();
+    }
+
+    @Test
+    void aStoreOfTheFirstVersionIsMigratedAndACopyOfItKept() throws IOException, SQLException {
+        Path file = directory.resolve("store/lamina.db");
+        BlobName layer;
+        try (Store store = Store.openForDaemon(root())) {
+            new StoreLife(_ -> {}).live(store);
+            layer = store.layers().names().getFirst();
+        }
+        Files.delete(file);
+        String schema = new String(
+                Objects.requireNonNull(StoreTest.class.getResourceAsStream("version-1.sql"))
+                        .readAllBytes(),
+                StandardCharsets.UTF_8);
+        for (String statement : schema.split(";\n", -1)) {
+            if (!statement.isBlank()) {
+                sql(file, statement);
+            }
+        }
+        sql(file, "INSERT INTO blob VALUES (1, '" + layer + "', 524288)");
+        sql(file, "INSERT INTO conversion VALUES ('" + layer.diffId().hex() + "', 1, 1024)");
+        sql(file, "INSERT INTO snapshot VALUES (7, 'base', NULL, 3, 1, 2, 'HOST', 1, NULL, 0, 524288, 1)");
+        sql(file, "INSERT INTO label VALUES (7, 'l', 'v')");
+        sql(file, "INSERT INTO snapshot VALUES (9, 'top', 7, 2, 1, 2, 'VM', NULL, NULL, 33, 0, 0)");
+        sql(file, "INSERT INTO attachment VALUES (4, 9, 1, 2, 'another boot', 'a sandbox', 3)");
+        for (int times = 1; times <= 2; times++) {
+            try (Store store = Store.openForDaemon(root())) {
+                Snapshot base = store.snapshots().get("base");
+                assertEquals(Map.of("l", "v"), base.labels());
+                assertEquals(List.of(layer), store.snapshots().chain(base.id()));
+                assertEquals(33, store.snapshots().get("top").content().scratchBytes());
+                assertEquals(
+                        1024,
+                        store.layers().converted(layer.diffId()).orElseThrow().tarBytes());
+                assertFalse(store.attachments().all().getFirst().served());
+                assertEquals(List.of(), StoreCheck.check(store, true, _ -> {}).problems());
+                assertTrue(store.images().find("a", "linux/amd64").isEmpty());
+            }
+        }
+        // The copy is what a Lamina of that version can go on with.
+        Path copy = directory.resolve("store/lamina.db.version-1");
+        try (Connection connection = DriverManager.getConnection("jdbc:sqlite:" + copy);
+                Statement statement = connection.createStatement();
+                ResultSet version = statement.executeQuery("PRAGMA user_version")) {
+            assertEquals(1, version.getInt(1));
+        }
+        sql(copy, "INSERT INTO attachment VALUES (5, 9, 1, 2, 'another boot', 'a sandbox', 3)");
     }
 
     private static void sql(Path file, String statement) throws SQLException {

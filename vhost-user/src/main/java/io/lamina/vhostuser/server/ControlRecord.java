@@ -3,6 +3,7 @@ package io.lamina.vhostuser.server;
 import io.lamina.linux.UnixSocket.PeerCredentials;
 import io.lamina.vhostuser.block.DeviceDescription;
 import io.lamina.vhostuser.block.HashTree;
+import io.lamina.vhostuser.block.IoCounts;
 import io.lamina.vhostuser.block.VerifyOnRead;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -27,7 +28,9 @@ import java.util.Optional;
  *             with flag 8 or 16: dataBlocks u64, dataBlockSize u32, 0 u32, rootHash u8[32]   + the socket
  * REMOVE    = deviceId u32
  * STOP      =
+ * COUNT     =
  * OK        =                                      answers the command with the same tag
+ * COUNTED   = reads u64, readBytes u64, writes u64, writtenBytes u64, errors u64   answers COUNT
  * FAILED    = text in UTF-8                        answers the command with the same tag
  * CONNECTED = deviceId u32, pid u32, uid u32, gid u32   tag 0
  * ENDED     = deviceId u32, text in UTF-8          tag 0
@@ -54,14 +57,17 @@ sealed interface ControlRecord {
     int VERIFY_BYTES = 48;
     int CONNECTED_BYTES = 16;
     int WRONG_BYTES = 24;
+    int COUNTED_BYTES = 40;
 
     int ADD_FILE = 1;
     int DROP_FILE = 2;
     int SERVE = 3;
     int REMOVE = 4;
     int STOP = 5;
+    int COUNT = 6;
     int OK = 0x81;
     int FAILED = 0x82;
+    int COUNTED = 0x83;
     int CONNECTED = 0x91;
     int ENDED = 0x92;
     int WRONG = 0x93;
@@ -76,6 +82,11 @@ sealed interface ControlRecord {
     record Remove(int deviceId) implements ControlRecord {}
 
     record Stop() implements ControlRecord {}
+
+    /** What has been done on all devices so far? */
+    record Count() implements ControlRecord {}
+
+    record Counted(IoCounts.Sums sums) implements ControlRecord {}
 
     record Ok() implements ControlRecord {}
 
@@ -126,6 +137,12 @@ sealed interface ControlRecord {
             case SERVE -> serve(payload);
             case REMOVE -> new Remove(onlyInt(type, payload));
             case STOP -> new Stop();
+            case COUNT -> new Count();
+            case COUNTED -> {
+                expect(type, payload, COUNTED_BYTES);
+                yield new Counted(new IoCounts.Sums(
+                        payload.getLong(), payload.getLong(), payload.getLong(), payload.getLong(), payload.getLong()));
+            }
             case OK -> new Ok();
             case FAILED -> new Failed(text(payload));
             case CONNECTED -> {
@@ -156,6 +173,15 @@ sealed interface ControlRecord {
             case Serve serve -> encodeServe(tag, serve);
             case Remove(int deviceId) -> start(REMOVE, tag, 4).putInt(deviceId).flip();
             case Stop() -> start(STOP, tag, 0).flip();
+            case Count() -> start(COUNT, tag, 0).flip();
+            case Counted(IoCounts.Sums sums) ->
+                start(COUNTED, tag, COUNTED_BYTES)
+                        .putLong(sums.reads())
+                        .putLong(sums.readBytes())
+                        .putLong(sums.writes())
+                        .putLong(sums.writtenBytes())
+                        .putLong(sums.errors())
+                        .flip();
             case Ok() -> start(OK, tag, 0).flip();
             case Failed(String why) -> {
                 byte[] text = why.getBytes(StandardCharsets.UTF_8);

@@ -6,6 +6,7 @@ import io.lamina.linux.UnixSocket.PeerCredentials;
 import io.lamina.vhostuser.block.BlockDevice;
 import io.lamina.vhostuser.block.Extent;
 import io.lamina.vhostuser.block.ExtentDevice;
+import io.lamina.vhostuser.block.IoCounts;
 import io.lamina.vhostuser.block.ScratchDevice;
 import io.lamina.vhostuser.block.VerifiedDevice;
 import java.io.IOException;
@@ -51,6 +52,7 @@ public final class DataPlane {
     private final ControlSocket control;
     private final SlowLane slowLane = new SlowLane(SLOW_THREADS);
     private final List<EventLoop> loops = new ArrayList<>();
+    private final IoCounts counts = new IoCounts();
     private final Map<Integer, SharedFile> files = new HashMap<>();
     private final Map<Integer, DeviceServer> devices = new HashMap<>();
     private int nextLoop;
@@ -145,6 +147,10 @@ public final class DataPlane {
                     var _ = remove(deviceId).thenRun(() -> tell(tag, new ControlRecord.Ok()));
                     return true;
                 }
+                case ControlRecord.Count _ -> {
+                    control.send(tag, new ControlRecord.Counted(counts.sums()), List.of());
+                    return true;
+                }
                 case ControlRecord.Stop _ -> {
                     stopAll();
                     control.send(tag, new ControlRecord.Ok(), List.of());
@@ -185,7 +191,10 @@ public final class DataPlane {
         try {
             device = open(id, serve.device());
             ServedDevice how = new ServedDevice(
-                    device, serve.device().queues(), serve.device().allowUnsealedMemory(), serve.peerUid());
+                    counts.counting(device),
+                    serve.device().queues(),
+                    serve.device().allowUnsealedMemory(),
+                    serve.peerUid());
             EventLoop loop = loops.get(nextLoop);
             nextLoop = (nextLoop + 1) % loops.size();
             socket.setNonBlocking();

@@ -3,6 +3,7 @@ package io.lamina.vhostuser.server;
 import io.lamina.linux.OwnedFd;
 import io.lamina.linux.SystemCallException;
 import io.lamina.linux.UnixSocket;
+import io.lamina.vhostuser.block.IoCounts;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.util.List;
@@ -115,6 +116,14 @@ public final class DataPlaneClient implements AutoCloseable {
         command(new ControlRecord.Remove(deviceId), List.of());
     }
 
+    /** What has been done on all devices of the data plane, since it began. */
+    public IoCounts.Sums counts() throws IOException {
+        if (ask(new ControlRecord.Count(), List.of()) instanceof ControlRecord.Counted(IoCounts.Sums sums)) {
+            return sums;
+        }
+        throw new IOException("the data plane does not count");
+    }
+
     /** Stops all devices after their requests under way, and ends the data plane. */
     public void stop() throws IOException {
         gone = true;
@@ -137,14 +146,20 @@ public final class DataPlaneClient implements AutoCloseable {
     }
 
     private void command(ControlRecord command, List<OwnedFd> fds) throws IOException {
+        ControlRecord _ = ask(command, fds);
+    }
+
+    private ControlRecord ask(ControlRecord command, List<OwnedFd> fds) throws IOException {
         int tag = nextTag.getAndIncrement();
         CompletableFuture<ControlRecord> answer = new CompletableFuture<>();
         waiting.put(tag, answer);
         try {
             control.send(tag, command, fds);
-            if (answer.get() instanceof ControlRecord.Failed(String why)) {
+            ControlRecord told = answer.get();
+            if (told instanceof ControlRecord.Failed(String why)) {
                 throw new IOException("the data plane refuses: " + why);
             }
+            return told;
         } catch (InterruptedException stop) {
             Thread.currentThread().interrupt();
             throw new InterruptedIOException("while waiting for the data plane");
