@@ -27,6 +27,7 @@ public final class Agent {
      * mounted at the path and the process ends with status 0, or with another one, and nothing at the path.
      */
     public static void main(String[] arguments) throws IOException {
+        Thread _ = WarmUp.start(HOME);
         long startedNanos = Clock.bootTimeNanos();
         Optional<Path> handOver = arguments.length == 2 && arguments[0].equals(HAND_OVER)
                 ? Optional.of(Path.of(arguments[1]))

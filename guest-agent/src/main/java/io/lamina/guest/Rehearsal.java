@@ -21,6 +21,7 @@ import io.lamina.images.statement.TrustedKeys;
 import io.lamina.images.statement.UpperLayer;
 import io.lamina.images.statement.Validity;
 import io.lamina.images.verity.VerityGeometry;
+import io.lamina.linux.Clock;
 import io.lamina.linux.DeviceFile;
 import io.lamina.linux.KernelMessages;
 import io.lamina.linux.KernelModule;
@@ -44,6 +45,11 @@ import java.util.Set;
 public final class Rehearsal {
     private static final String NOWHERE = "/nonexistent/lamina";
 
+    /** Files of a rehearsal: the guest's own, and what its host says. */
+    private static final String GUEST = "guest";
+
+    private static final String REQUESTS = "requests";
+
     private static final String CONFIG = """
             {"os": "linux", "architecture": "amd64", "rootfs": {"type": "layers", "diff_ids": []},
              "config": {"Env": ["PATH=/usr/bin:/bin"], "Cmd": ["true"], "User": "0:0", "WorkingDir": "/"}}
@@ -51,9 +57,20 @@ public final class Rehearsal {
 
     private Rehearsal() {}
 
-    /** Takes an empty directory for the files it needs. */
+    /**
+     * Takes an empty directory for the files it needs. With a second argument, one in which a rehearsal was: then only the
+     * talk with the host is gone through again, and told is how long that took from here to where it ended.
+     */
     public static void main(String[] arguments) throws IOException, InterruptedException {
+        long startedNanos = System.nanoTime();
         Path directory = Path.of(arguments[0]);
+        if (arguments.length > 1) {
+            Thread _ = WarmUp.start(directory.resolve(GUEST));
+            long _ = Clock.bootTimeNanos(); // the agent's first step, too
+            attempt(() -> session(directory));
+            System.out.println("took " + (System.nanoTime() - startedNanos) / 1000 + " us");
+            return;
+        }
         attempt(() -> KernelModule.load(Path.of(NOWHERE)));
         talk(directory);
         attempt(() -> Mount.mount("none", NOWHERE, NOWHERE, 0, ""));
@@ -66,14 +83,14 @@ public final class Rehearsal {
     }
 
     /** A whole talk with a host, over a statement signed by a key of the moment. */
-    private static void talk(Path directory) throws IOException {
+    private static void talk(Path directory) throws IOException, InterruptedException {
         SigningKey key = SigningKey.generateEd25519();
         TrustPolicy trust = new TrustPolicy(
                 new TrustedKeys(List.of(key.publicKey().orElseThrow())),
                 1,
                 TrustPolicy.Revocations.NONE,
                 List.of(ImageRule.ANY));
-        Path guest = Files.createDirectory(directory.resolve("guest"));
+        Path guest = Files.createDirectory(directory.resolve(GUEST));
         Files.write(guest.resolve("policy.json"), GuestPolicy.standard(trust).write());
         Path disk = Files.createDirectories(directory.resolve("sys/block/disk/queue"));
         Path port = Files.createDirectories(directory.resolve("sys/class/virtio-ports/port"));
@@ -97,9 +114,21 @@ public final class Rehearsal {
                         .setImageConfig(ByteString.copyFrom(config))
                         .setIntegrity(Integrity.INTEGRITY_ROOT))
                 .build());
-        SystemDevices devices = new SystemDevices(directory.resolve("sys"), directory.resolve("dev"));
-        attempt(() -> devices.port(HostPort.NAME));
-        attempt(() -> new Session(channel(requests.toByteArray()), devices, guest, Optional.empty()).run(0));
+        Files.write(directory.resolve(REQUESTS), requests.toByteArray());
+        attempt(() -> devices(directory).port(HostPort.NAME));
+        WarmUp.start(guest).join();
+        attempt(() -> session(directory));
+    }
+
+    private static SystemDevices devices(Path directory) {
+        return new SystemDevices(directory.resolve("sys"), directory.resolve("dev"));
+    }
+
+    /** Ends where the agent wants a device-mapper. */
+    private static void session(Path directory) throws IOException, InterruptedException {
+        byte[] requests = Files.readAllBytes(directory.resolve(REQUESTS));
+        boolean _ =
+                new Session(channel(requests), devices(directory), directory.resolve(GUEST), Optional.empty()).run(0);
     }
 
     /** A command in the root of this machine, whose output is carried like a container's. */

@@ -27,6 +27,8 @@ import java.util.stream.Stream;
 final class LinuxGuest implements AutoCloseable {
     private static final String QEMU = System.getenv().getOrDefault("LAMINA_QEMU", "qemu-system-x86_64");
     private static final int PATIENCE_SECONDS = 300;
+    private static final List<String> MEMORY = List.of(
+            "-m", "256", "-object", "memory-backend-memfd,id=mem,size=256M,share=on", "-numa", "node,memdev=mem");
 
     private static final String INIT = """
             #!/bin/busybox sh
@@ -102,10 +104,20 @@ final class LinuxGuest implements AutoCloseable {
      * @param options of QEMU
      */
     LinuxGuest(Image image, Path control, String words, List<String> options) throws IOException {
+        this(image, control, words, MEMORY, options);
+    }
+
+    /** Boots with what {@code arguments} give the machine: its memory, and disks. */
+    static LinuxGuest with(Image image, Path control, List<String> arguments) throws IOException {
+        return new LinuxGuest(image, control, "", List.of(), arguments);
+    }
+
+    private LinuxGuest(Image image, Path control, String words, List<String> memory, List<String> options)
+            throws IOException {
         this.control = control;
         List<String> line = new ArrayList<>(List.of(QEMU.split(" ", -1)));
-        line.addAll(List.of("-machine", "q35,accel=tcg", "-cpu", "qemu64", "-m", "256", "-smp", "2"));
-        line.addAll(List.of("-object", "memory-backend-memfd,id=mem,size=256M,share=on", "-numa", "node,memdev=mem"));
+        line.addAll(List.of("-machine", "q35,accel=tcg", "-cpu", "qemu64", "-smp", "2"));
+        line.addAll(memory);
         line.addAll(List.of("-kernel", image.kernel.toString(), "-initrd", image.initramfs.toString()));
         line.addAll(List.of("-append", "console=ttyS0 quiet panic=-1 " + words));
         line.addAll(List.of("-nic", "none", "-display", "none", "-serial", "stdio", "-no-reboot"));

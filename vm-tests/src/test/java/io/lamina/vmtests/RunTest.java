@@ -85,6 +85,34 @@ class RunTest {
         assertTrue(result.stderr().contains("total"), result::toString);
     }
 
+    /** The host hands the tars on as they are, whatever its store has of them; the guest makes the device, and says so. */
+    @Test
+    void withDiffidTheGuestConvertsAndNoConversionOfTheHostIsTrusted() throws Exception {
+        Path layout = copyOfDemoImage();
+        Set<Path> before = storedBlobs();
+        Result result = LAMINA.run(
+                "run",
+                "--integrity=diffid",
+                "--verbose",
+                "oci:" + layout + ":latest",
+                "--",
+                "/bin/sh",
+                "-c",
+                "echo proved");
+        assertEquals(0, result.status(), result::toString);
+        assertTrue(result.stdout().contains("proved"), result::toString);
+        for (String step : List.of("tars, as they are", "guest: manifest", "guest: layers", "guest: verity")) {
+            assertTrue(result.stderr().contains(step), result::toString);
+        }
+        assertTrue(!result.stderr().contains("fsmeta"), result::toString);
+        assertEquals(before, storedBlobs(), "nothing was converted here");
+    }
+
+    private static Set<Path> storedBlobs() throws IOException {
+        Path blobs = LAMINA.home().resolve("store/blobs");
+        return Files.exists(blobs) ? entries(blobs) : Set.of();
+    }
+
     @Test
     void theImagesOwnSettingsApplyAndTheCommandsStatusIsTheRuns() throws Exception {
         Path layout = copyOfDemoImage();

@@ -3,9 +3,12 @@ package io.lamina.vmtests;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.lamina.images.json.JsonObject;
+import io.lamina.images.json.JsonParser;
 import io.lamina.images.statement.SigningKey;
 import io.lamina.linux.testing.Machine;
 import io.lamina.vmtests.LaminaCommand.Result;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -54,6 +57,47 @@ class StatementCommandsTest {
         expect(123, "image-version", "verify", at("both"), "--policy", at("p"));
         expect(0, "", "policy", "--trust", both, "--allow-image", "other", "-o", at("p"));
         expect(123, "image-policy", "verify", at("both"), "--policy", at("p"));
+    }
+
+    /** What an operator gives to Kata's agent and to hcsshim is the statement's, once its signature is believed. */
+    @Test
+    void policiesOfOtherRuntimesNameTheStatementsRootHash() throws Exception {
+        Machine.needsProgram("umoci");
+        String image = "oci:" + DemoImage.in(LAMINA);
+        makeKey("a", SigningKey.generateEd25519());
+        makeKey("c", SigningKey.generateEd25519());
+        expect(0, "", "create", image, "--reference", "demo", "-o", at("s"));
+        expect(0, "", "sign", at("s"), "--key", at("a"));
+        Result root = LAMINA.run("device", "root", image, "--json");
+        JsonObject device = JsonParser.parse("root", root.stdout().getBytes(StandardCharsets.UTF_8))
+                .object();
+        String rootHash = device.required("rootHash").string();
+
+        String[] trusted = {"--statement", at("s"), "--trust", at("a.pem")};
+        Result kata = expect(0, "", "policy", "--for", "kata", trusted[0], trusted[1], trusted[2], trusted[3]);
+        long hashOffset = device.required("hashStartBlock").integer(1, Integer.MAX_VALUE) * 4096;
+        assertTrue(
+                kata.stdout().contains("{\"roothash\": \"" + rootHash + "\", \"hashoffset\": \"" + hashOffset + "\"},"),
+                kata::toString);
+        assertEquals(2, kata.stdout().split("\"roothash\": ", -1).length - 1, "the image above an empty layer");
+        Result hcs = expect(0, "", "policy", "--for", "hcsshim", trusted[0], trusted[1], trusted[2], trusted[3]);
+        assertTrue(hcs.stdout().contains("            \"" + rootHash + "\"\n        ],"), hcs::toString);
+        Result ext4 = expect(
+                0,
+                "",
+                "policy",
+                "--for",
+                "hcsshim",
+                "--layer-root",
+                "ab".repeat(32),
+                trusted[0],
+                trusted[1],
+                trusted[2],
+                trusted[3]);
+        assertTrue(ext4.stdout().contains("ab".repeat(32)) && !ext4.stdout().contains(rootHash), ext4::toString);
+
+        expect(123, "statement-signature", "policy", "--for", "kata", trusted[0], trusted[1], "--trust", at("c.pem"));
+        expect(2, "--statement", "policy", "--for", "kata", "--trust", at("a.pem"));
     }
 
     private void makeKey(String name, SigningKey key) throws Exception {

@@ -53,7 +53,9 @@ final class GuestImageBuilder {
     private static final List<String> JVM_OPTIONS = List.of(
             "-XX:+UseSerialGC",
             "-XX:TieredStopAtLevel=1",
-            "-Xms8m",
+            // Room in which the start up to the mount collects no garbage.
+            "-Xms20m",
+            "-Xmn12m",
             "-Xmx64m",
             "-Xss512k",
             "-XX:-UsePerfData",

@@ -193,7 +193,7 @@ public final class Attaching {
     private static void takeBack(Path lease) throws IOException, InterruptedException {
         VhostUserVolume.withdraw(lease);
         ServerProcess.stop(lease);
-        VhostUserVolume.removeLock(lease);
+        VhostUserVolume.removeSocket(lease);
         String target = lease.resolve(MOUNT).toString();
         for (MountTable.Entry entry : MountTable.read()) {
             if (entry.target().equals(target)) {

@@ -29,6 +29,7 @@ import java.util.stream.Stream;
  */
 public record VhostUserVolume(VhostUserStore store, Path directVolumes, Path volume) {
     private static final String NOTE = "volume";
+    private static final String LOCK = ".lock";
     private static final int NODE_PERMISSIONS = 0600;
 
     /** Makes the directories; answers where the socket belongs. */
@@ -45,7 +46,7 @@ public record VhostUserVolume(VhostUserStore store, Path directVolumes, Path vol
         Path node = store.node(name);
         AttachmentDirectory.write(
                 lease.resolve(NOTE),
-                (node + "\n" + directory + "\n" + store.socket(name) + ".lock").getBytes(StandardCharsets.UTF_8));
+                (node + "\n" + directory + "\n" + store.socket(name) + LOCK).getBytes(StandardCharsets.UTF_8));
         // Beside the directory that the runtime walks, and then whole into it.
         Path building = store.root().resolve("block").resolve(name + "~");
         try (FileChannel lock = FileChannel.open(
@@ -100,11 +101,16 @@ public record VhostUserVolume(VhostUserStore store, Path directVolumes, Path vol
         DirectoryTree.delete(directory);
     }
 
-    /** Removes the lock that a server leaves beside its socket; once that server has ended, for nobody else has its name. */
-    static void removeLock(Path lease) throws IOException {
+    /**
+     * Removes what a server leaves at its name, once it has ended, for nobody else has that: its lock, and its socket where
+     * it ended together with its owner.
+     */
+    static void removeSocket(Path lease) throws IOException {
         Path note = lease.resolve(NOTE);
         if (Files.exists(note)) {
-            Files.deleteIfExists(Path.of(Files.readAllLines(note).getLast()));
+            String lock = Files.readAllLines(note).getLast();
+            Files.deleteIfExists(Path.of(lock.substring(0, lock.length() - LOCK.length())));
+            Files.deleteIfExists(Path.of(lock));
         }
     }
 }

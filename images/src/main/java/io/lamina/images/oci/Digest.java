@@ -6,6 +6,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A content digest as OCI writes it (image-spec, descriptor.md, "Digests"). Only {@code sha256} is taken: it is the one
@@ -85,5 +86,16 @@ public record Digest(String hex) implements Comparable<Digest> {
     private static boolean isHex(String text) {
         return text.length() == 2 * BYTES
                 && text.chars().allMatch(c -> (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'));
+    }
+
+    /** As a record's own; written out because the generated one, linked when it is first called, slows the guest's start. */
+    @Override
+    public boolean equals(@Nullable Object object) {
+        return object instanceof Digest other && hex.equals(other.hex);
+    }
+
+    @Override
+    public int hashCode() {
+        return hex.hashCode();
     }
 }

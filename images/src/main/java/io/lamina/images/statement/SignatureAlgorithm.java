@@ -16,6 +16,7 @@ import java.security.spec.InvalidKeySpecException;
 import java.security.spec.NamedParameterSpec;
 import java.security.spec.PKCS8EncodedKeySpec;
 import java.security.spec.X509EncodedKeySpec;
+import java.util.Arrays;
 
 /** The two ways in which statements are signed. The names of Java's security providers are written here only. */
 enum SignatureAlgorithm {
@@ -27,12 +28,30 @@ enum SignatureAlgorithm {
     /** Ed25519's field, 2^255 - 19: a y from it upwards would be a second text of some other key. */
     private static final BigInteger ED25519_FIELD = BigInteger.TWO.pow(255).subtract(BigInteger.valueOf(19));
 
+    private static final int ED25519_POINT_BYTES = 32;
+
     private final String keyName;
     private final String signatureName;
 
     SignatureAlgorithm(String keyName, String signatureName) {
         this.keyName = keyName;
         this.signatureName = signatureName;
+    }
+
+    /** A signature of this form that is of nothing: verifying it takes every step and ends in a no. */
+    byte[] wrongSignature(PublicKey key) {
+        return switch (this) {
+            case ED25519 -> {
+                // The key's own point for R, which ends its encoding, and 1 for S.
+                byte[] der = key.getEncoded();
+                byte[] signature =
+                        Arrays.copyOfRange(der, der.length - ED25519_POINT_BYTES, der.length + ED25519_POINT_BYTES);
+                signature[ED25519_POINT_BYTES] = 1;
+                yield signature;
+            }
+            // SEQUENCE of INTEGER 1 and INTEGER 1.
+            case ECDSA_P256 -> new byte[] {0x30, 6, 2, 1, 1, 2, 1, 1};
+        };
     }
 
     KeyFactory keyFactory() throws GeneralSecurityException {

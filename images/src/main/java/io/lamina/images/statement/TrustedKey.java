@@ -79,6 +79,11 @@ public final class TrustedKey {
         }
     }
 
+    /** Goes through a verification whose answer is no, so that the next one finds everything at hand. */
+    void rehearse() {
+        boolean _ = verifies(new byte[0], algorithm.wrongSignature(key));
+    }
+
     @Override
     public boolean equals(Object other) {
         return other instanceof TrustedKey that && that.keyId.equals(keyId);

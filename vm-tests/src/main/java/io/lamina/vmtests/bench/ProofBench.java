@@ -3,6 +3,7 @@ package io.lamina.vmtests.bench;
 import io.lamina.host.flatten.FlattenedImage;
 import io.lamina.host.flatten.ImagePreparation;
 import io.lamina.host.flatten.Steps;
+import io.lamina.host.run.Installation;
 import io.lamina.host.store.BlobStore;
 import io.lamina.host.store.StoredBlob;
 import io.lamina.images.device.DevicePart;
@@ -33,7 +34,7 @@ import java.util.Optional;
 
 /**
  * {@code ./bench proof}: what composing a root hash, verifying a statement and checking blocks cost. Arguments: the image, a
- * directory for files, rounds.
+ * directory for files, rounds, this checkout, and Lamina's home.
  */
 public final class ProofBench {
     private static final VerityGeometry GEOMETRY = VerityGeometry.STANDARD;
@@ -57,6 +58,8 @@ public final class ProofBench {
         bench.compose(ImageReference.parse(arguments[0]).open());
         bench.composeSimulated();
         bench.verifyStatement();
+        AgentStartBench.run(
+                new Installation(Path.of(arguments[3]), Path.of(arguments[4])), bench.scratch, bench.rounds * 2);
     }
 
     private void compose(StoredImage image) throws Exception {
