@@ -10,6 +10,7 @@ import io.lamina.junit.VirtualMachineException;
 import io.lamina.junit.VmImage;
 import io.lamina.linux.testing.Machine;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -124,8 +125,9 @@ class HarnessTest {
         machine.commit(layer);
         Process tar = new ProcessBuilder("tar", "-tf", layer.toString()).start();
         tar.getOutputStream().close();
-        List<String> names =
-                new String(tar.getInputStream().readAllBytes()).lines().toList();
+        List<String> names = new String(tar.getInputStream().readAllBytes(), StandardCharsets.UTF_8)
+                .lines()
+                .toList();
         assertTrue(names.containsAll(List.of("./", "etc/", "etc/.wh.passwd", "etc/new", "made/")), names::toString);
         assertEquals(0, LAMINA.run("layer", "convert", layer.toString()).status());
     }
