@@ -49,6 +49,7 @@ import picocli.CommandLine.HelpCommand;
         footer = {
             "  of the command in the virtual machine, for run; else",
             "  0    done",
+            "  1    the bundle breaks a rule, for bundle",
             "  2    the command line is wrong",
             "  123  the image, or the machine that it runs in, failed a check of integrity",
             "  125  Lamina failed; the message says why and what to do",

@@ -87,7 +87,7 @@ record Challenge(String scheme, Map<String, String> parameters) {
                 }
                 value.append(text.charAt(at));
             }
-            at++;
+            at = Math.min(at + 1, text.length()); // behind the quote, if there is one
             return value.toString();
         }
 

@@ -8,12 +8,20 @@ import io.lamina.host.content.ContentStore;
 import io.lamina.host.content.ImageName;
 import io.lamina.images.json.JsonObject;
 import io.lamina.images.json.JsonValue;
+import io.lamina.images.oci.Digest;
 import io.lamina.linux.testing.Machine;
 import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -146,6 +154,80 @@ class ImageCommandsTest {
         }
     }
 
+    /** Whoever may write to a registry can give every blob and manifest a digest that fits; not so the signed statement. */
+    @Test
+    void aNativeLayerThatIsNotTheStatementsIsRefusedAndLeavesNothing() throws IOException, InterruptedException {
+        Shell.run("openssl", "genpkey", "-algorithm", "ed25519", "-out", shell.at("key.pem"));
+        Shell.run("openssl", "pkey", "-in", shell.at("key.pem"), "-pubout", "-out", shell.at("key.pub"));
+        try (TestRegistry registry = TestRegistry.start(directory)) {
+            String name = registry.host() + "/team/app:1";
+            JsonObject image = shell.json("import", "oci:" + shell.at("layout") + ":v1", name, "--json");
+            JsonObject pushed =
+                    shell.json("push", "--plain-http", "--native", "--key", shell.at("key.pem"), name, "--json");
+            exchangeLayers(registry.host(), string(image, "digest"), string(pushed, "nativeDigest"));
+
+            home("two");
+            assertEquals(
+                    123, shell.status("pull", "--plain-http", "--trust", shell.at("key.pub"), name), shell.errors());
+            assertTrue(shell.errors().contains("was to be the blob"), shell.errors());
+            assertEquals(List.of(), shell.json("images", "--json").array("images"));
+            try (Stream<Path> blobs = Files.walk(directory.resolve("home-two"))) {
+                List<Path> left =
+                        blobs.filter(file -> file.endsWith("layer.erofs")).toList();
+                assertEquals(List.of(), left);
+            }
+            JsonObject converted = shell.json("pull", "--plain-http", "--no-native", name, "--json");
+            assertEquals(string(image, "rootHash"), string(converted, "rootHash"));
+        }
+    }
+
+    /** Makes each of an image's two native layers pass for the other one, in a manifest that the registry finds right. */
+    private static void exchangeLayers(String host, String image, String nativeImage)
+            throws IOException, InterruptedException {
+        String manifests = "http://" + host + "/v2/team/app/manifests/";
+        String type = "application/vnd.oci.image.manifest.v1+json";
+        String manifest = get(manifests + nativeImage, type);
+        List<String> roots = Pattern.compile("\":\"([0-9a-f]{64})\"")
+                .matcher(manifest)
+                .results()
+                .map(found -> found.group(1))
+                .toList();
+        assertEquals(2, roots.size(), manifest);
+        String exchanged = manifest.replace(roots.getFirst(), "EXCHANGED")
+                .replace(roots.getLast(), roots.getFirst())
+                .replace("EXCHANGED", roots.getLast());
+        assertEquals(manifest.length(), exchanged.length());
+        String digest =
+                Digest.ofContent(exchanged.getBytes(StandardCharsets.UTF_8)).toString();
+        put(manifests + digest, type, exchanged);
+        String tag = manifests + image.replace(':', '-');
+        String indexType = "application/vnd.oci.image.index.v1+json";
+        put(tag, indexType, get(tag, indexType).replace(nativeImage, digest));
+    }
+
+    private static String get(String uri, String type) throws IOException, InterruptedException {
+        try (HttpClient client = HttpClient.newHttpClient()) {
+            return client.send(
+                            HttpRequest.newBuilder(URI.create(uri))
+                                    .header("Accept", type)
+                                    .build(),
+                            HttpResponse.BodyHandlers.ofString())
+                    .body();
+        }
+    }
+
+    private static void put(String uri, String type, String content) throws IOException, InterruptedException {
+        try (HttpClient client = HttpClient.newHttpClient()) {
+            HttpResponse<String> answer = client.send(
+                    HttpRequest.newBuilder(URI.create(uri))
+                            .header("Content-Type", type)
+                            .PUT(HttpRequest.BodyPublishers.ofString(content))
+                            .build(),
+                    HttpResponse.BodyHandlers.ofString());
+            assertEquals(201, answer.statusCode(), answer.body());
+        }
+    }
+
     @Test
     void completionIsOfEveryShell() throws IOException, InterruptedException {
         Files.writeString(directory.resolve("c.bash"), shell.words("completion", "bash"));
@@ -157,7 +239,12 @@ class ImageCommandsTest {
         assertEquals("pull push", words.strip());
         assertTrue(shell.words("completion", "zsh").contains("bashcompinit"));
         String fish = shell.words("completion", "fish");
-        assertTrue(fish.contains("complete -c lamina -n '__fish_use_subcommand' -a pull"), fish);
+        assertTrue(fish.contains("complete -c lamina -n '__lamina_verb' -a pull"), fish);
+        for (String group : List.of("store", "erofs")) {
+            assertTrue(fish.contains("complete -c lamina -n '__lamina_verb " + group + "' -a ls"), fish);
+        }
+        assertTrue(fish.contains("complete -c lamina -n '__lamina_at store gc' -l unused-for -r -F"), fish);
+        assertFalse(fish.contains("complete -c lamina -n '__lamina_at erofs ls' -l unused-for"), fish);
     }
 
     private void home(String name) {
