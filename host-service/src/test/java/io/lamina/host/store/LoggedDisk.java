@@ -107,7 +107,7 @@ final class LoggedDisk implements AutoCloseable {
     }
 
     /** Takes the disk away and tells all that it was told. */
-    List<Entry> entries() throws IOException, InterruptedException {
+    List<Entry> entries() throws IOException {
         close();
         List<Entry> entries = new ArrayList<>();
         try (FileChannel file = FileChannel.open(log, READ)) {
@@ -158,12 +158,18 @@ final class LoggedDisk implements AutoCloseable {
     }
 
     @Override
-    public void close() throws IOException, InterruptedException {
-        if (server.isAlive()) {
+    public void close() throws IOException {
+        if (!server.isAlive()) {
+            return;
+        }
+        try {
             String _ = shell("losetup -d " + device + "; sync -f " + log);
             server.destroy(); // it takes its mount away
             server.waitFor();
             String _ = shell("umount -l " + served + " 2>/dev/null; true");
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted", interrupted);
         }
     }
 }
