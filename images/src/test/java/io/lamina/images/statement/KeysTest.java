@@ -2,6 +2,7 @@ package io.lamina.images.statement;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -14,6 +15,8 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.security.GeneralSecurityException;
+import java.security.PublicKey;
 import java.security.spec.InvalidKeySpecException;
 import java.util.ArrayList;
 import java.util.List;
@@ -38,6 +41,26 @@ final class KeysTest {
                 new String(envelope.preAuthenticationEncoding(), StandardCharsets.UTF_8));
         Envelope empty = new Envelope("ä", new byte[0], List.of());
         assertEquals("DSSEv1 2 ä 0 ", new String(empty.preAuthenticationEncoding(), StandardCharsets.UTF_8));
+    }
+
+    /** A malformed signature would end early, with an exception, and link half of what the next one needs. */
+    @Test
+    void theWrongSignatureOfARehearsalGoesThroughTheWholeVerification() throws Exception {
+        for (SigningKey key : List.of(SigningKey.generateEd25519(), SigningKey.generateEcdsaP256())) {
+            byte[] der =
+                    Pem.parse(key.publicKey().orElseThrow().pem()).getFirst().der();
+            for (SignatureAlgorithm algorithm : SignatureAlgorithm.values()) {
+                PublicKey known;
+                try {
+                    known = algorithm.publicKey(der);
+                } catch (GeneralSecurityException ofTheOtherKind) {
+                    continue;
+                }
+                java.security.Signature verifier = algorithm.signature();
+                verifier.initVerify(known);
+                assertFalse(verifier.verify(algorithm.wrongSignature(known)), algorithm.name());
+            }
+        }
     }
 
     @Test
