@@ -15,7 +15,7 @@ packages_for() {
     run)        echo qemu-system-x86 xz-utils libisal2 ;;
     quickstart) echo qemu-system-x86 xz-utils libisal2 umoci ;;
     dist)       echo maven xz-utils libisal2 ;;
-    test)       echo libisal2 qemu-system-x86 busybox-static xz-utils umoci skopeo qemu-utils erofs-utils cryptsetup-bin strace openssl attr acl libcap2-bin swtpm ovmf systemd-boot-efi e2fsprogs xfsprogs ;;
+    test)       echo libisal2 qemu-system-x86 busybox-static xz-utils umoci skopeo qemu-utils erofs-utils cryptsetup-bin strace openssl attr acl libcap2-bin swtpm ovmf systemd systemd-boot-efi e2fsprogs xfsprogs ;;
   esac
 }
 
