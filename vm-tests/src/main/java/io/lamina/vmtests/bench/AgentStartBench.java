@@ -86,8 +86,8 @@ final class AgentStartBench {
         process.getOutputStream().close();
         String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         int status = process.waitFor();
-        // The rehearsal itself ends early where the guest's files have no program to run.
-        if (status != 0 && !said.contains("posix_spawn")) {
+        // A whole rehearsal ends early here: these files have no devices and no program to run. The talk has been by then.
+        if (status != 0 && !said.contains("rehearsed: ")) {
             throw new IOException(String.join(" ", line) + ": status " + status + ", " + said);
         }
         return said;
