@@ -86,7 +86,8 @@ final class AgentStartBench {
         process.getOutputStream().close();
         String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         int status = process.waitFor();
-        // A whole rehearsal ends early here: these files have no devices and no program to run. The talk has been by then.
+        // A whole rehearsal ends early here: these files have no devices and no program to run. The talk has been by
+        // then.
         if (status != 0 && !said.contains("rehearsed: ")) {
             throw new IOException(String.join(" ", line) + ": status " + status + ", " + said);
         }
