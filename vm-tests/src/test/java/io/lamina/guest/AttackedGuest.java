@@ -171,7 +171,7 @@ public final class AttackedGuest {
             boolean noMapper = failure.getMessage().contains("/dev/mapper/control")
                     && (failure.errno() == ENOENT || failure.errno() == ENODEV);
             boolean passed =
-                    noMapper || failure.errno() == ENOENT && failure.call().equals("mount");
+                    noMapper || (failure.errno() == ENOENT && failure.call().equals("mount"));
             end = (passed ? PASSED + " " : "failed ") + failure.getMessage();
         } catch (IOException | RuntimeException failure) {
             end = "ended " + failure.getMessage();
