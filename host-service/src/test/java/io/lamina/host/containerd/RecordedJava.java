@@ -19,6 +19,9 @@ record RecordedJava(Path directory, String classPath) {
         List<String> jars = new ArrayList<>();
         ToolProvider jar = ToolProvider.findFirst("jar").orElseThrow();
         for (String part : System.getProperty("java.class.path").split(File.pathSeparator, -1)) {
+            if (part.isEmpty()) {
+                continue; // some launchers end the path with a separator; it means the working directory
+            }
             if (Files.isDirectory(Path.of(part))) {
                 String packed = directory.resolve(jars.size() + ".jar").toString();
                 assertEquals(0, jar.run(System.out, System.err, "--create", "--file", packed, "-C", part, "."));
