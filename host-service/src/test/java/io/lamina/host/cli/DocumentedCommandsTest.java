@@ -48,7 +48,8 @@ class DocumentedCommandsTest {
     static List<String> pages() throws IOException {
         List<String> pages = new ArrayList<>();
         for (Path page : documents()) {
-            if (Files.readString(page).contains("\n```console\n")) {
+            // What needs a machine is run where machines are: HarnessDocumentTest has that page.
+            if (!page.endsWith("ci-harness.md") && Files.readString(page).contains("\n```console\n")) {
                 pages.add(page.getFileName().toString());
             }
         }
@@ -142,7 +143,7 @@ class DocumentedCommandsTest {
                 .filter(command -> command.getCommandSpec().findOption("--json") == null)
                 .map(command -> command.getCommandSpec().qualifiedName())
                 .toList();
-        assertEquals(List.of(), without);
+        assertEquals(List.of("lamina vm serve"), without, "which speaks nothing else");
     }
 
     private static Stream<CommandLine> leaves(CommandLine command) {
