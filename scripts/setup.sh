@@ -182,7 +182,7 @@ need_build() {
     flock 9
     say "building (a minute or two the first time)"
     touch "$stamp.start"
-    (cd "$root" && maven -q -DskipTests -Dlamina.test.compile.skip=true -pl host-service,guest-agent -am package) || fail "the build failed; see above"
+    (cd "$root" && maven -q -DskipTests -Dlamina.test.compile.skip=true -pl host-service,guest-agent -am package >&2) || fail "the build failed; see above"
     mv "$stamp.start" "$stamp"
   ) 9>"$root/target/build.lock"
 }

@@ -47,9 +47,12 @@ final class Workload {
     private final ContainerRoot root;
     private final Corruption corruption;
 
-    // Both guarded by this.
+    // All guarded by this.
     private final Map<Integer, ContainerProcess> processes = new HashMap<>();
     private final Map<Integer, Optional<HostInput>> requests = new HashMap<>();
+
+    /** Processes that have ended, and whose ends are on their way to the host: their ids are free. */
+    private int ends;
 
     /** Adds to the end of a process what dm-verity has found meanwhile. */
     interface Corruption {
@@ -116,7 +119,7 @@ final class Workload {
             corruption.addTo(exited);
             synchronized (this) {
                 processes.remove(id);
-                notifyAll();
+                ends++;
             }
             send(GuestMessage.newBuilder().setExited(exited));
         } catch (IOException | InterruptedException failure) {
@@ -125,9 +128,19 @@ final class Workload {
         } finally {
             process.close();
             synchronized (this) {
-                processes.remove(id);
+                // The id may be another process's by now.
+                if (!processes.remove(id, process)) {
+                    ends--;
+                }
                 notifyAll();
             }
+        }
+    }
+
+    /** Until no process is there, and the host has been told so. */
+    private synchronized void awaitEnds() throws InterruptedException {
+        while (!processes.isEmpty() || ends > 0) {
+            wait();
         }
     }
 
@@ -164,9 +177,7 @@ final class Workload {
     private synchronized void hostIsGone() throws InterruptedException {
         processes.values().forEach(process -> process.input().ifPresent(HostInput::end));
         requests.values().forEach(input -> input.ifPresent(HostInput::end));
-        while (!processes.isEmpty()) {
-            wait();
-        }
+        awaitEnds();
     }
 
     private void handle(HostMessage message) throws IOException, InterruptedException, RefusedException {
@@ -310,11 +321,7 @@ final class Workload {
             }
             Thread.sleep(KILL_POLL_MILLIS);
         }
-        synchronized (this) {
-            while (!processes.isEmpty()) {
-                wait();
-            }
-        }
+        awaitEnds();
         root.renew();
         answer(id, "");
     }

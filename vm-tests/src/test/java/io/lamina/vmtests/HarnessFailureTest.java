@@ -83,19 +83,20 @@ class HarnessFailureTest {
         assertTrue(Files.exists(directory.resolve("Failing.bThenFails/written.tar")), command);
         String machine = trace(failures.getLast().getException());
         assertTrue(machine.contains("the machine has ended"), machine);
-        assertTrue(machine.contains("sysrq triggered crash"), machine);
+        assertTrue(machine.contains("--- console") && machine.contains("Kernel Offset"), machine);
     }
 
     @Test
     void aSuiteThatIsKilledLeavesNoMachine() throws Exception {
+        Path events = directory.resolve("events");
         Process suite = new ProcessBuilder(
                         "bash",
                         "-c",
-                        "sleep 1000 | '" + LAMINA.script() + "' vm serve " + HarnessTest.IMAGE + " >'"
-                                + directory.resolve("events") + "' & wait")
+                        "sleep 1000 | '" + LAMINA.script() + "' vm serve " + HarnessTest.IMAGE + " >'" + events
+                                + "' & wait")
                 .start();
         for (int i = 0;
-                i < 1200 && !Files.readString(directory.resolve("events")).contains("ready");
+                i < 1200 && !(Files.exists(events) && Files.readString(events).contains("ready"));
                 i++) {
             Thread.sleep(100);
         }
