@@ -131,9 +131,13 @@ final class ContainerRoot {
         return found;
     }
 
-    /** A process's mount namespace ({@code namespaces(7)}); empty when it has ended. */
+    /**
+     * A process's mount namespace ({@code namespaces(7)}); empty when it has ended, and for a thread of the kernel, which has
+     * no program: that of devtmpfs has mounts of its own.
+     */
     private static Optional<Path> mounts(Path process) {
         try {
+            Path _ = Files.readSymbolicLink(process.resolve("exe"));
             return Optional.of(Files.readSymbolicLink(process.resolve("ns/mnt")));
         } catch (IOException gone) {
             return Optional.empty();
