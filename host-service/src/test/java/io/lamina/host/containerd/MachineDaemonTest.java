@@ -136,13 +136,18 @@ class MachineDaemonTest {
         }
     }
 
+    /** The settings of a daemon for machines, with one more. */
+    private Path config(ContentDirectory content, String setting) throws IOException {
+        return Files.writeString(
+                directory.resolve("conf"),
+                "way = vm\n" + setting + "\nmetrics_port = " + port + "\ncontainerd.root = " + content.root()
+                        + "\ncontainerd.socket = /nonexistent\n");
+    }
+
     @Test
     void aSnapshotIsServedWithoutRightsAndOutlivesItsDaemonButNotItsOwner() throws Exception {
         ContentDirectory content = new ContentDirectory(directory.resolve("c-root"));
-        Path config = Files.writeString(
-                directory.resolve("conf"),
-                "way = vm\nlog = json\nmetrics_port = " + port + "\ncontainerd.root = " + content.root()
-                        + "\ncontainerd.socket = /nonexistent\n");
+        Path config = config(content, "log = json");
         byte[] tar = ContentDirectory.tar(directory, "mkdir d; head -c 70000 /dev/urandom > d/f");
         Process owner = new ProcessBuilder("sleep", "1000").start();
         processes.add(owner);
@@ -217,10 +222,7 @@ class MachineDaemonTest {
     @Test
     void aFlippedByteIsAnErrorOfTheMachineThatReadsItAndIsCounted() throws Exception {
         ContentDirectory content = new ContentDirectory(directory.resolve("c-root"));
-        Path config = Files.writeString(
-                directory.resolve("conf"),
-                "way = vm\nverify_on_read = always\nmetrics_port = " + port + "\ncontainerd.root = " + content.root()
-                        + "\ncontainerd.socket = /nonexistent\n");
+        Path config = config(content, "verify_on_read = always");
         byte[] tar = ContentDirectory.tar(directory, "mkdir d; head -c 70000 /dev/urandom > d/f");
         Process _ = daemon(config);
         try (TestDaemon client = TestDaemon.connect(directory)) {
